@@ -1,0 +1,1 @@
+//! User-space cooperative threads and channels: the facade over the wire crates.

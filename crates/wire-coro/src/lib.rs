@@ -1,0 +1,1 @@
+//! Switching between two stacks, and nothing else.

@@ -1,0 +1,1 @@
+//! Waiting for file descriptors, timers, signals and wake-ups from other threads.

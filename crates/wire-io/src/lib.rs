@@ -1,0 +1,1 @@
+//! Blocking calls that block only the wire that asked.

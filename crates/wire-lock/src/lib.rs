@@ -1,0 +1,1 @@
+//! Fair locks and semaphores between wires.

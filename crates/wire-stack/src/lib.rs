@@ -1,0 +1,1 @@
+//! Guarded stacks for wires: mapped arenas, static stacks, the overflow detector.

@@ -1,0 +1,1 @@
+//! Waiting for the first of several wake-ups.

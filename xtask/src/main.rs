@@ -1,0 +1,2 @@
+//! The project's checks as code.
+fn main() {}
