@@ -1,0 +1,127 @@
+//! The native switch: x86-64, System V ABI.
+//!
+//! ```text
+//!              a prepared stack                 a stopped computation
+//!   top ─►  ┌──────────────────┐        │ …frames of the caller…      │
+//!           │ argument         │        ├─────────────────────────────┤
+//!           │ entry function   │        │ what the compiler spilled   │
+//!    sp ─►  ├──────────────────┤        │ rbp                         │
+//!           │ free             │        │ rbx                         │
+//!           │                  │  sp ─► ├─────────────────────────────┤
+//!    low ─► └──────────────────┘        │ free                        │
+//!
+//!    Context { sp, pc }                 pc: `first` when prepared, else the label behind the jump
+//! ```
+//!
+//! The switch is inlined where the caller stops. Every callee-saved register is declared lost, so
+//! the compiler saves only those that live across that very place; rbx and rbp cannot be declared,
+//! so they are pushed by hand. `pc` lies in the `Context`, not on the stack: the jump can be
+//! resolved before the other stack has come into the cache.
+
+use core::arch::{asm, naked_asm};
+use core::ptr;
+
+use crate::{Entry, MIN_STACK, STACK_ALIGN, fp_control};
+
+/// The name of this backend, for reports.
+pub const BACKEND: &str = "native";
+
+/// A stopped computation: 16 bytes in this backend.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Context {
+    sp: *mut u8,
+    pc: *const u8,
+}
+
+// SAFETY: owned, a context is either empty or at rest; it is no more bound to a thread than the
+// raw pointers in it, and running it is `unsafe` anyway.
+unsafe impl Send for Context {}
+
+impl Context {
+    /// An empty place. Used as the `from` of a switch it becomes the root: the computation on the
+    /// thread's own stack.
+    pub const fn new() -> Context {
+        Context { sp: ptr::null_mut(), pc: ptr::null() }
+    }
+
+    /// Makes `this` a computation that calls `entry(arg)` on the given stack when it is first
+    /// switched to.
+    ///
+    /// # Safety
+    ///
+    /// `this` is valid for writes and stays where it is until the computation is over; so does the
+    /// stack, `low` to `low + size`, which is [`STACK_ALIGN`]ed at both ends, at least
+    /// [`MIN_STACK`] long and used by nothing else. Nobody guards its lower end: what `entry` does
+    /// must fit.
+    #[inline]
+    pub unsafe fn prepare(this: *mut Context, low: *mut u8, size: usize, entry: Entry, arg: *mut ()) {
+        debug_assert!(
+            size >= MIN_STACK && low.addr().is_multiple_of(STACK_ALIGN) && size.is_multiple_of(STACK_ALIGN)
+        );
+        // SAFETY: the two words lie in the stack (contract), aligned because its top is.
+        unsafe {
+            let sp = low.add(size).cast::<*const ()>().sub(2);
+            sp.write(entry as *const ());
+            sp.add(1).write(arg);
+            this.write(Context { sp: sp.cast(), pc: first as *const u8 });
+        }
+    }
+
+    /// Stops the running computation, keeping it in `from`, and continues `to`. Returns when
+    /// somebody switches to `from`.
+    ///
+    /// # Safety
+    ///
+    /// `from` is valid for writes until then. `to` is another context, prepared or stopped by a
+    /// switch on this OS thread, and neither running nor over.
+    #[inline(always)]
+    pub unsafe fn switch(from: *mut Context, to: *mut Context) {
+        // SAFETY: the asm stores to `from` and loads from `to` (contract). It comes back at label 2
+        // with the stack pointer it left with, rbx and rbp restored, and everything else declared
+        // lost: `clobber_abi` covers the caller-saved registers, the rest is named.
+        fp_control::keep(|| unsafe {
+            asm!(
+                "push rbp",
+                "push rbx",
+                "lea rax, [rip + 2f]",
+                "mov [rdi], rsp",
+                "mov [rdi + 8], rax",
+                "mov rsp, [rsi]",
+                "jmp [rsi + 8]",
+                "2:",
+                "pop rbx",
+                "pop rbp",
+                inout("rdi") from => _,
+                inout("rsi") to => _,
+                lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
+                clobber_abi("sysv64"),
+            );
+        });
+    }
+}
+
+impl Default for Context {
+    fn default() -> Context {
+        Context::new()
+    }
+}
+
+/// The first instructions on a prepared stack, and the last. To an unwinder it is the bottom of
+/// the world (its caller's `rip` is undefined), so panics, backtraces, gdb and valgrind stop here.
+#[unsafe(naked)]
+unsafe extern "C" fn first() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_def_cfa rsp, 16",
+        ".cfi_undefined rip",
+        "mov rax, [rsp]",
+        "mov rdi, [rsp + 8]",
+        "xor ebp, ebp",
+        "call rax",
+        // The stack is 16-aligned at that call, as the ABI wants: `sp` is its top less two words.
+        "mov rsp, [rax]",
+        "jmp [rax + 8]",
+        ".cfi_endproc",
+    )
+}
