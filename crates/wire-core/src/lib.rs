@@ -1,1 +1,140 @@
-//! Cooperative threads: control blocks, the per-thread FIFO scheduler, blocking, joining, cancelling, scopes.
+//! Cooperative threads: control blocks, a FIFO scheduler per OS thread, and the one way to block.
+//!
+//! A *wire* is a thread of control with a stack of its own that runs until it waits. All wires of
+//! an OS thread take turns on it and never leave it.
+//!
+//! ```
+//! use std::ptr::NonNull;
+//! use wire_core::{Stack, Wire, run, scope, yield_now};
+//!
+//! // wire-stack has guarded stacks for safe code; this example has only this crate.
+//! fn stack() -> Stack<'static> {
+//!     #[repr(align(16))]
+//!     struct Memory([u8; 64 * 1024]);
+//!     let memory = Box::leak(Box::new(Memory([0; 64 * 1024])));
+//!     // SAFETY: leaked, aligned, used by nothing else, and ample for what runs here.
+//!     unsafe { Stack::from_raw(NonNull::from(&mut memory.0).cast(), 64 * 1024) }
+//! }
+//!
+//! let wires = [Wire::new(), Wire::new()];
+//! let sum = run(|| {
+//!     scope(|s| {
+//!         let half = |wire, range: std::ops::Range<u64>| {
+//!             s.spawn(wire, stack(), "half", move || {
+//!                 range.map(|n| { yield_now(); n }).sum::<u64>()
+//!             })
+//!         };
+//!         let (low, high) = (half(&wires[0], 0..50).unwrap(), half(&wires[1], 50..101).unwrap());
+//!         low.join().unwrap() + high.join().unwrap()
+//!     })
+//! });
+//! assert_eq!(sum, 5050);
+//! ```
+//!
+//! # The blocking contract
+//!
+//! Every layer above leans on these rules. Tests of the same names in `tests/` try to break them.
+//!
+//! **One way to block.** Each suspension in each layer is a call of [`block`] with a [`Reason`],
+//! which is all that reports need. A wait that has a queue uses [`WaitQueue`]: first come, first
+//! served, its nodes in the waiting wires' own frames. *Off the queue* means *woken*: whoever wakes
+//! takes the node off first, so what was handed over is never lost to a cancellation that comes
+//! between waking and running. A node not woken takes itself off when its wait ends, by return or by
+//! unwinding.
+//!
+//! **What can end a wait early** is one word per wire: nothing, [cancelled](Handle::cancel), or
+//! deadline passed. It is looked at when a wait begins and when it ends, and by [`yield_now`]. Calls
+//! that can fail return it as [`Interrupt`]; those that cannot [unwind](Interrupt::unwind), up to
+//! the `timeout` scope whose deadline it was, or to the wire's end. Cancellation is sticky.
+//! [`shield`] puts both off, and so does whoever holds a reference into the frame of a wire that
+//! waits ([`Node::hold`]), until it lets go.
+//!
+//! **Unwinding does not wait.** The count of panics belongs to the OS thread, so if a destructor
+//! switched to another wire, that one would find itself panicking. While a wire unwinds, [`block`]
+//! says [`Interrupt::Unwinding`] at once, [`yield_now`] does nothing, and [`scope`](scope()) and
+//! [`run`] refuse to start.
+//!
+//! **Who owns which memory, and for how long.** Control blocks and stacks are the user's. Wires
+//! start in memory that is `'static` and never given back ([`Wire::spawn`]), or lent for the time of
+//! a closure ([`Scope::spawn`]); never in a local borrowed plainly, since forgetting whatever was to
+//! guard it would leave a wire in dead memory. Closure and outcome lie in the wire's stack. A wire
+//! with a [`JoinHandle`] keeps control block and stack until it is over *and* the handle was joined
+//! or dropped; a detached one gives them back as it ends, before anyone waiting for them runs. A
+//! [`Handle`] may be stored: it carries a generation, and a `'static` one is only given for memory
+//! that stays mapped for good.
+//!
+//! **Threads.** Wires never leave their OS thread, handles are not `Send`, control blocks and what
+//! is built of queues are `Send` while unborrowed but never `Sync`. A `static` holds them in a
+//! [`Local`], which its first thread keeps for good.
+//!
+//! **When `run()` ends.** Wires start only inside [`run`], and it neither returns nor unwinds while
+//! one lives. If no wire can run, those that wait are *stuck*: they are shown to a callback (by
+//! default printed), then all are cancelled and scheduled until gone. One that cannot be unwound
+//! aborts the process, by name. Wires that serve the others (daemons: the one that waits for file
+//! descriptors) do not count; they are cancelled when the others are gone.
+//!
+//! # Allocation
+//!
+//! None, except that a panic or a cancellation that unwinds costs the record std allocates for it.
+#![deny(clippy::disallowed_types, clippy::disallowed_macros)]
+
+mod block;
+mod handle;
+mod local;
+mod queue;
+mod reason;
+mod run;
+mod scheduler;
+mod scope;
+mod spawn;
+mod stack;
+mod timer;
+mod walk;
+mod wire;
+
+pub use block::{Interrupt, block, check_interrupt, shield, suspend};
+pub use handle::{Handle, JoinError, JoinHandle, Payload};
+pub use local::{Local, WrongThread};
+pub use queue::{Node, WaitQueue};
+pub use reason::{Kind, Reason};
+pub use run::{RunError, Runtime, run};
+pub use scheduler::{is_only_one, yield_now};
+pub use scope::{Scope, scope};
+pub use spawn::SpawnError;
+pub use stack::Stack;
+pub use walk::{WireInfo, dump, walk};
+pub use wire::Wire;
+
+/// The switch backend in use: "native" or "corosensei".
+pub use wire_coro::BACKEND;
+
+/// What crates need that wait for something outside: the time, the kernel, another thread. Programs
+/// have no use for it.
+pub mod outside {
+    pub use crate::block::{clear_deadline, deadline_passed};
+    pub use crate::run::set_start_hook;
+    pub use crate::scheduler::park_in_background;
+    pub use crate::timer::{NEVER, Timer, TimerAdapter};
+    use crate::{Wire, scheduler::scheduler};
+
+    /// Calls `f` with the timer of the running wire.
+    ///
+    /// # Panics
+    ///
+    /// Outside `run()`.
+    #[track_caller]
+    pub fn with_timer<T>(f: impl FnOnce(&Timer) -> T) -> T {
+        f(&scheduler().current_or_panic().timer)
+    }
+
+    /// Makes a blocked wire runnable. What it waited for, it finds out itself.
+    pub fn unblock(wire: &Wire) {
+        crate::block::unblock(wire);
+    }
+
+    /// Whether the caller runs in a wire.
+    #[inline]
+    pub fn in_wire() -> bool {
+        scheduler().current().is_some()
+    }
+}

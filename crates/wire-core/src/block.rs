@@ -1,0 +1,253 @@
+//! The one way to block, and what can end it early.
+
+use core::fmt;
+use std::any::Any;
+use std::panic::resume_unwind;
+
+use crate::reason::{Kind, Reason};
+use crate::run::nobody_can_run;
+use crate::scheduler::{scheduler, unpark};
+use crate::wire::{State, Wire};
+
+const CANCELLED: u32 = 1;
+const DEADLINE: u32 = 2;
+const PENDING: u32 = CANCELLED | DEADLINE;
+/// Counted above the two flags: while not zero, they are kept but not acted on.
+const SHIELD: u32 = 4;
+
+/// Why a wait ended without what it waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Interrupt {
+    /// The wire was cancelled. This stays: every later wait says so too.
+    Cancelled,
+    /// The deadline of a scope around the wait has passed. This stays until that scope is left.
+    DeadlinePassed,
+    /// The wire is unwinding from a panic or cancellation and therefore cannot wait: another wire
+    /// of the thread would find itself panicking.
+    Unwinding,
+}
+
+impl Interrupt {
+    /// Leaves the code that cannot report it: unwinds, running destructors, up to the enclosing
+    /// `timeout` scope or to the end of the wire. The panic hook is not called, nothing printed.
+    ///
+    /// # Aborts
+    ///
+    /// If the wire is unwinding already, or with `panic = "abort"`.
+    #[cold]
+    pub fn unwind(self) -> ! {
+        if self == Interrupt::Unwinding {
+            panic!("a wire tried to wait while it was unwinding, in a call that cannot fail");
+        }
+        #[expect(clippy::disallowed_methods, reason = "boxing a zero-sized value does not allocate")]
+        resume_unwind(Box::new(Unwind))
+    }
+
+    /// Whether a caught panic payload is such an unwinding rather than a panic. Pass those on with
+    /// [`std::panic::resume_unwind`].
+    pub fn is_payload(payload: &(dyn Any + Send)) -> bool {
+        payload.is::<Unwind>()
+    }
+}
+
+impl fmt::Display for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Interrupt::Cancelled => "the wire was cancelled",
+            Interrupt::DeadlinePassed => "the deadline has passed",
+            Interrupt::Unwinding => "the wire is unwinding and cannot wait",
+        })
+    }
+}
+
+impl core::error::Error for Interrupt {}
+
+/// The payload of an unwinding that is not a panic.
+struct Unwind;
+
+/// Stops the current wire until [`unblock`]ed. Every wait of every layer goes through here.
+///
+/// # Errors
+///
+/// The interrupt that came first, or was pending already. `Ok` means that somebody unblocked the
+/// wire, even if an interrupt came in between; what exactly for is for the caller to find out,
+/// since it may have been for another of several things waited for.
+///
+/// # Panics
+///
+/// Outside `run()`.
+#[track_caller]
+pub fn block(reason: Reason) -> Result<(), Interrupt> {
+    let s = scheduler();
+    let me = s.current_or_panic();
+    take_interrupt(me)?;
+    me.reason.set(reason);
+    me.state.set(State::Blocked);
+    loop {
+        s.switch_away(me);
+        match me.state.get() {
+            State::Runnable => return Ok(()),
+            State::Interrupted => {
+                me.state.set(State::Runnable);
+                return take_interrupt(me);
+            }
+            // Only the main wire is continued without being unblocked: nobody can run.
+            _ => nobody_can_run(s),
+        }
+    }
+}
+
+/// [`block`] that no cancellation or deadline ends. For waits that must not be left, because memory
+/// of this frame is in use elsewhere; keep them short.
+///
+/// # Aborts
+///
+/// If the wire is unwinding: it can neither wait nor go on.
+#[track_caller]
+pub(crate) fn block_shielded(reason: Reason) {
+    let _shield = Shield::new(scheduler().current_or_panic());
+    if block(reason).is_err() {
+        fatal("a wire has to wait for others to let go of its memory, but it is unwinding");
+    }
+}
+
+/// Makes a blocked wire runnable, at the end of the ready queue. One that is ready, running or over
+/// is left as it is; one that an interrupt has woken but that has not run yet will see this instead.
+pub(crate) fn unblock(wire: &Wire) {
+    match wire.state.get() {
+        State::Blocked => {
+            wire.state.set(State::Runnable);
+            unpark(wire);
+            scheduler().push(wire);
+        }
+        State::Interrupted => wire.state.set(State::Runnable),
+        State::Idle | State::Runnable | State::Ended => {}
+    }
+}
+
+fn interrupt(wire: &Wire, flag: u32) {
+    let word = wire.interrupts.get() | flag;
+    wire.interrupts.set(word);
+    if word < SHIELD && wire.state.get() == State::Blocked {
+        wire.state.set(State::Interrupted);
+        unpark(wire);
+        scheduler().push(wire);
+    }
+}
+
+/// Cancels a started wire that is not over.
+pub(crate) fn cancel(wire: &Wire) {
+    if !matches!(wire.state.get(), State::Idle | State::Ended) {
+        interrupt(wire, CANCELLED);
+    }
+}
+
+/// Marks the deadline of `wire` as passed, waking it if it waits. For the crate that keeps time.
+pub fn deadline_passed(wire: &Wire) {
+    if !matches!(wire.state.get(), State::Idle | State::Ended) {
+        interrupt(wire, DEADLINE);
+    }
+}
+
+/// Takes the mark of [`deadline_passed`] off the current wire: the scope it belonged to is left.
+pub fn clear_deadline(wire: &Wire) {
+    wire.interrupts.set(wire.interrupts.get() & !DEADLINE);
+}
+
+/// The interrupt that a wait of this wire would end with now.
+pub(crate) fn take_interrupt(me: &Wire) -> Result<(), Interrupt> {
+    if std::thread::panicking() {
+        return Err(Interrupt::Unwinding);
+    }
+    let word = me.interrupts.get();
+    if word.wrapping_sub(1) >= PENDING {
+        Ok(())
+    } else if word & CANCELLED != 0 {
+        Err(Interrupt::Cancelled)
+    } else {
+        Err(Interrupt::DeadlinePassed)
+    }
+}
+
+/// Acts on a pending interrupt where it cannot be returned. While unwinding, none is.
+#[cold]
+#[inline(never)]
+pub(crate) fn unwind_pending(me: &Wire) {
+    match take_interrupt(me) {
+        Ok(()) | Err(Interrupt::Unwinding) => {}
+        Err(interrupt) => interrupt.unwind(),
+    }
+}
+
+/// Reports the interrupt pending for the current wire, if any: for loops that compute for long, and
+/// for operations that succeed without waiting but should notice.
+///
+/// # Errors
+///
+/// What the next wait would end with.
+pub fn check_interrupt() -> Result<(), Interrupt> {
+    scheduler().current().map_or(Ok(()), take_interrupt)
+}
+
+pub(crate) fn hold(wire: &Wire) {
+    wire.interrupts.set(wire.interrupts.get() + SHIELD);
+}
+
+pub(crate) fn release(wire: &Wire) {
+    wire.interrupts.set(wire.interrupts.get() - SHIELD);
+}
+
+struct Shield<'a>(&'a Wire);
+
+impl Shield<'_> {
+    fn new(wire: &Wire) -> Shield<'_> {
+        hold(wire);
+        Shield(wire)
+    }
+}
+
+impl Drop for Shield<'_> {
+    fn drop(&mut self) {
+        release(self.0);
+    }
+}
+
+/// Runs `f` with cancellation and deadlines of the current wire put off until it returns: for a
+/// piece of work that must not be left half done. Outside a wire it just runs `f`.
+pub fn shield<T>(f: impl FnOnce() -> T) -> T {
+    let _shield = scheduler().current().map(Shield::new);
+    f()
+}
+
+static SUSPENDED: Kind = Kind::new("suspend");
+
+/// Takes the current wire off the ready queue until somebody calls
+/// [`Handle::resume`](crate::Handle::resume) for it.
+///
+/// # Errors
+///
+/// The interrupt that came instead.
+///
+/// # Panics
+///
+/// Outside `run()`.
+#[track_caller]
+pub fn suspend() -> Result<(), Interrupt> {
+    block(Reason::new(&SUSPENDED))
+}
+
+/// Makes a wire go on that suspended itself; any other is left alone.
+pub(crate) fn resume(wire: &Wire) {
+    if wire.reason.get().is(&SUSPENDED) {
+        unblock(wire);
+    }
+}
+
+/// Ends the process: going on would break memory safety.
+#[cold]
+pub(crate) fn fatal(what: &str) -> ! {
+    let name = scheduler().current().map_or("?", |wire| wire.name.get());
+    eprintln!("libwire: {what} (wire '{}'); aborting", name.escape_debug());
+    std::process::abort()
+}

@@ -1,0 +1,264 @@
+//! The one queue of waiting wires: FIFO, intrusive, each node in the waiting wire's own frame.
+//!
+//! ```text
+//!   WaitQueue (in a channel, lock, pool, control block …)
+//!     │ oldest                        newest
+//!     ▼                               ▼
+//!   ┌──────┐ ⇄ ┌──────┐ ⇄ … ⇄ ┌──────┐      each in the frame of the wire that waits, which
+//!   │ Node │   │ Node │       │ Node │      cannot go away before `wait` returned or unwound
+//!   └──────┘   └──────┘       └──────┘
+//! ```
+//!
+//! Waking takes the node off first: *unlinked* means *woken*, also when the waiting wire is
+//! cancelled before it runs again, so nothing that was handed over gets lost. A node that was not
+//! woken unlinks itself when its wait ends, however it ends. Pairs list and explicit unlinked
+//! marker as in `intrusive-collections`, which does the linking.
+
+use core::cell::{Cell, UnsafeCell};
+use core::fmt;
+use core::marker::PhantomPinned;
+use core::pin::{Pin, pin};
+use core::ptr::{self, NonNull};
+
+use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
+
+use crate::block::{Interrupt, block, unblock};
+use crate::reason::Reason;
+use crate::scheduler::scheduler;
+use crate::wire::Wire;
+
+/// One wait of one wire in one queue.
+pub struct Node {
+    link: LinkedListLink,
+    queue: Cell<*const WaitQueue>,
+    wire: Cell<*const Wire>,
+    on_wake: Option<unsafe fn(NonNull<Node>)>,
+    _pinned: PhantomPinned,
+}
+
+intrusive_adapter!(NodeAdapter = UnsafeRef<Node>: Node { link => LinkedListLink });
+
+impl Node {
+    /// A node of the current wire, which being woken makes it runnable.
+    ///
+    /// # Panics
+    ///
+    /// Outside `run()`: there is no wire that could wait.
+    #[track_caller]
+    pub fn of_current_wire() -> Node {
+        Node {
+            link: LinkedListLink::new(),
+            queue: Cell::new(ptr::null()),
+            wire: Cell::new(scheduler().current_or_panic()),
+            on_wake: None,
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// A node that calls `call` when woken, after it was taken off its queue. No wire is made
+    /// runnable unless the function does.
+    ///
+    /// # Safety
+    ///
+    /// Whenever the node is linked, `call` may be called with it, from any wire of the thread. It
+    /// must not block.
+    pub const unsafe fn calling(call: unsafe fn(NonNull<Node>)) -> Node {
+        Node {
+            link: LinkedListLink::new(),
+            queue: Cell::new(ptr::null()),
+            wire: Cell::new(ptr::null()),
+            on_wake: Some(call),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Whether the node waits in a queue. A node that was linked and no longer is was woken (or
+    /// unlinked itself).
+    pub fn is_linked(&self) -> bool {
+        self.link.is_linked()
+    }
+
+    /// Takes the node off its queue, if it is in one.
+    pub fn unlink(&self) {
+        if self.link.is_linked() {
+            // SAFETY: a linked node's queue is alive (`WaitQueue::push`), and this is its node.
+            unsafe { (*self.queue.get()).remove(NonNull::from(self)) };
+        }
+    }
+
+    /// Makes the wire behind `node` go on, or calls its function. The node must be off its queue.
+    ///
+    /// # Safety
+    ///
+    /// `node` was taken off a queue by [`WaitQueue::pop`] and no wire of this thread ran since.
+    pub unsafe fn wake(node: NonNull<Node>) {
+        // SAFETY: the node lives until its wire runs again (contract); then so does its wire.
+        unsafe {
+            match node.as_ref().on_wake {
+                None => unblock(&*node.as_ref().wire.get()),
+                Some(call) => call(node),
+            }
+        }
+    }
+
+    /// Defers cancellation and deadlines of the wire behind `node`, until [`Node::release`]: for
+    /// as long as somebody else uses memory in that wire's frame.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Node::wake`]; the node is one [`of_current_wire`](Node::of_current_wire).
+    pub unsafe fn hold(node: NonNull<Node>) {
+        // SAFETY: as in `wake`.
+        let wire = unsafe { &*node.as_ref().wire.get() };
+        crate::block::hold(wire);
+    }
+
+    /// Ends [`Node::hold`] and makes the wire go on.
+    ///
+    /// # Safety
+    ///
+    /// Once for every `hold`, with its node.
+    pub unsafe fn release(node: NonNull<Node>) {
+        // SAFETY: a held wire stays blocked, so node and wire are still there.
+        unsafe {
+            crate::block::release(&*node.as_ref().wire.get());
+            Node::wake(node);
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.unlink();
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("linked", &self.is_linked()).finish_non_exhaustive()
+    }
+}
+
+/// Wires waiting for one thing, oldest first. No memory but this; see the module's diagram.
+pub struct WaitQueue {
+    list: UnsafeCell<LinkedList<NodeAdapter>>,
+}
+
+// SAFETY: an owned queue is empty, since those waiting in it borrow it; an empty one is two nulls.
+unsafe impl Send for WaitQueue {}
+
+impl WaitQueue {
+    /// An empty queue.
+    pub const fn new() -> WaitQueue {
+        WaitQueue { list: UnsafeCell::new(LinkedList::new(NodeAdapter::NEW)) }
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: not `Sync`, and no method runs foreign code while it uses the list.
+        unsafe { (*self.list.get()).is_empty() }
+    }
+
+    /// Waits until woken by [`wake_one`](WaitQueue::wake_one) or [`wake_all`](WaitQueue::wake_all),
+    /// behind all who wait already.
+    ///
+    /// # Errors
+    ///
+    /// The [`Interrupt`] that ended the wait instead; the wire is then in the queue no more. One
+    /// who was woken gets `Ok`, even if an interrupt came before it ran.
+    ///
+    /// # Panics
+    ///
+    /// Outside `run()`.
+    #[track_caller]
+    pub fn wait(&self, reason: Reason) -> Result<(), Interrupt> {
+        let node = pin!(Node::of_current_wire());
+        // SAFETY: `self` is borrowed until this returns, and the node unlinks itself by then.
+        unsafe { self.push(node.as_ref()) };
+        self.wait_for(&node, reason)
+    }
+
+    /// Waits until `node`, which was pushed here, is woken. The node is unlinked afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wait`](WaitQueue::wait).
+    pub fn wait_for(&self, node: &Node, reason: Reason) -> Result<(), Interrupt> {
+        while node.is_linked() {
+            if let Err(interrupt) = block(reason)
+                && node.is_linked()
+            {
+                node.unlink();
+                return Err(interrupt);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a node at the end.
+    ///
+    /// # Safety
+    ///
+    /// The node is not linked. The queue stays where it is while the node is linked: the caller
+    /// borrows it for that long, or owns what owns it.
+    pub unsafe fn push(&self, node: Pin<&Node>) {
+        debug_assert!(!node.is_linked());
+        node.queue.set(self);
+        // SAFETY: exclusive as in `is_empty`; pinned, the node stays put until its drop unlinks it.
+        unsafe { (*self.list.get()).push_back(UnsafeRef::from_raw(ptr::from_ref(node.get_ref()))) };
+    }
+
+    /// Takes the oldest node off, without waking it.
+    pub fn pop(&self) -> Option<NonNull<Node>> {
+        // SAFETY: exclusive as in `is_empty`.
+        let node = unsafe { (*self.list.get()).pop_front() }?;
+        Some(NonNull::from(&*node))
+    }
+
+    /// The oldest node, left where it is.
+    pub fn peek(&self) -> Option<NonNull<Node>> {
+        // SAFETY: exclusive as in `is_empty`.
+        unsafe { (*self.list.get()).front().get() }.map(NonNull::from)
+    }
+
+    /// # Safety
+    ///
+    /// `node` is linked in this queue.
+    unsafe fn remove(&self, node: NonNull<Node>) {
+        // SAFETY: exclusive as in `is_empty`; linked here by contract.
+        unsafe { (*self.list.get()).cursor_mut_from_ptr(node.as_ptr()).remove() };
+    }
+
+    /// Wakes who has waited longest; says whether there was one.
+    pub fn wake_one(&self) -> bool {
+        match self.pop() {
+            // SAFETY: just taken off.
+            Some(node) => unsafe {
+                Node::wake(node);
+                true
+            },
+            None => false,
+        }
+    }
+
+    /// Wakes all who wait now, in their order; says how many.
+    pub fn wake_all(&self) -> usize {
+        let mut count = 0;
+        while self.wake_one() {
+            count += 1;
+        }
+        count
+    }
+}
+
+impl Default for WaitQueue {
+    fn default() -> WaitQueue {
+        WaitQueue::new()
+    }
+}
+
+impl fmt::Debug for WaitQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitQueue").field("empty", &self.is_empty()).finish()
+    }
+}

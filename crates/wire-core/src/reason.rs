@@ -1,0 +1,65 @@
+//! What a blocked wire waits for, as lists of wires and the stuck report show it.
+
+use core::fmt;
+use core::ptr;
+
+/// A kind of waiting, one `static` each: "channel receive", "join", "sleep".
+#[derive(Debug)]
+pub struct Kind {
+    name: &'static str,
+}
+
+impl Kind {
+    /// A kind with the name that reports print.
+    pub const fn new(name: &'static str) -> Kind {
+        Kind { name }
+    }
+
+    /// The name given.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Why a wire blocks: a kind and the object it waits on. Two words, only ever stored and printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Reason {
+    kind: &'static Kind,
+    object: *const (),
+}
+
+impl Reason {
+    /// Waiting of this kind, on nothing in particular.
+    pub const fn new(kind: &'static Kind) -> Reason {
+        Reason { kind, object: ptr::null() }
+    }
+
+    /// Waiting of this kind on `object`. Only its address is kept.
+    pub const fn on<T>(kind: &'static Kind, object: *const T) -> Reason {
+        Reason { kind, object: object.cast() }
+    }
+
+    /// The kind.
+    pub const fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    /// The address of the object waited on, or null.
+    pub const fn object(&self) -> *const () {
+        self.object
+    }
+
+    pub(crate) fn is(&self, kind: &'static Kind) -> bool {
+        ptr::eq(self.kind, kind)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.name)?;
+        if !self.object.is_null() {
+            write!(f, " at {:p}", self.object)?;
+        }
+        Ok(())
+    }
+}

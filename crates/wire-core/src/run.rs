@@ -1,0 +1,252 @@
+//! `run`: the time in which an OS thread has wires, from the first to the last.
+//!
+//! The closure given to `run` is a wire too, the *main wire*: it runs on the OS thread's own stack.
+//! When nobody can run, the scheduler continues it although it is blocked; it then sees to those
+//! that are stuck, on a stack that is large enough for any report.
+
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::block::{Interrupt, block_shielded, cancel, fatal, unblock};
+use crate::reason::{Kind, Reason};
+use crate::scheduler::{Scheduler, scheduler};
+use crate::walk::{WireInfo, each, walk};
+use crate::wire::{DAEMON, PERMANENT, State, Wire};
+
+/// Who is told of stuck wires.
+pub(crate) type OnStuck = NonNull<dyn FnMut(WireInfo)>;
+
+static MAIN_END: Kind = Kind::new("end of all wires");
+
+thread_local! {
+    /// The main wire's control block. Never dropped, so that stored handles to it stay good; the
+    /// thread's storage outlives all code of the thread.
+    static MAIN: UnsafeCell<ManuallyDrop<Wire>> = const { UnsafeCell::new(ManuallyDrop::new(Wire::new())) };
+}
+
+/// Why [`Runtime::run`] has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// This OS thread runs wires already. There is one scheduler per thread; start another thread
+    /// for another.
+    Nested,
+    /// The thread is unwinding, so it cannot wait for wires.
+    Unwinding,
+    /// The main wire was cancelled, by a handle or because all wires were stuck.
+    MainCancelled,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RunError::Nested => {
+                "this OS thread runs wires already; start another thread for another scheduler"
+            }
+            RunError::Unwinding => "wires cannot be started while the thread is unwinding",
+            RunError::MainCancelled => {
+                "the main wire was cancelled, by a handle or because every wire was stuck waiting"
+            }
+        })
+    }
+}
+
+impl core::error::Error for RunError {}
+
+/// A scheduler about to be run, with its settings.
+#[must_use = "nothing runs before `run` is called"]
+pub struct Runtime<'a> {
+    name: &'static str,
+    on_stuck: Option<&'a mut dyn FnMut(WireInfo)>,
+}
+
+impl<'a> Runtime<'a> {
+    /// The defaults: a main wire named "main", stuck wires told on standard error.
+    pub const fn new() -> Runtime<'a> {
+        Runtime { name: "main", on_stuck: None }
+    }
+
+    /// Names the main wire.
+    pub fn name(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Has `told` called with every wire that waits for what can never come, before they are all
+    /// cancelled. It runs outside any wire and so cannot wait.
+    pub fn on_stuck(mut self, told: &'a mut dyn FnMut(WireInfo)) -> Self {
+        self.on_stuck = Some(told);
+        self
+    }
+
+    /// Runs `main` and all wires started inside on this OS thread, until none is left.
+    ///
+    /// If `main` panics, the other wires are cancelled; when they are gone the panic goes on. Wires
+    /// that wait for what can never come are reported, then cancelled.
+    ///
+    /// # Errors
+    ///
+    /// See [`RunError`].
+    ///
+    /// # Aborts
+    ///
+    /// If a stuck wire cannot be cancelled, being shielded or unwinding: its memory may be lent
+    /// to it by whoever called `run`, which therefore cannot return.
+    pub fn run<T>(self, main: impl FnOnce() -> T) -> Result<T, RunError> {
+        let s = scheduler();
+        if !s.main.get().is_null() {
+            return Err(RunError::Nested);
+        }
+        if std::thread::panicking() {
+            return Err(RunError::Unwinding);
+        }
+        run_start_hook();
+        let mut print = |info: WireInfo| eprintln!("libwire: stuck: {info}");
+        let on_stuck: &mut dyn FnMut(WireInfo) = match self.on_stuck {
+            Some(told) => told,
+            None => &mut print,
+        };
+        // SAFETY: only the lifetime changes; `finish` below takes it out before this returns.
+        s.on_stuck.set(Some(unsafe {
+            core::mem::transmute::<NonNull<dyn FnMut(WireInfo) + '_>, OnStuck>(NonNull::from(on_stuck))
+        }));
+
+        // SAFETY: the storage of a thread outlives its code, and is only ever shared.
+        let wire: &'static Wire = MAIN.with(|main| unsafe { &*main.get() });
+        wire.name.set(self.name);
+        wire.flags.set(PERMANENT);
+        wire.interrupts.set(0);
+        wire.state.set(State::Runnable);
+        s.main.set(wire);
+        s.current.set(wire);
+        s.enlist(wire);
+
+        let result = catch_unwind(AssertUnwindSafe(main));
+        if result.is_err() {
+            each(cancel);
+        }
+        finish(s, wire);
+        match result {
+            Ok(value) => Ok(value),
+            Err(payload) if Interrupt::is_payload(&*payload) => Err(RunError::MainCancelled),
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+}
+
+impl Default for Runtime<'_> {
+    fn default() -> Self {
+        Runtime::new()
+    }
+}
+
+impl fmt::Debug for Runtime<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Waits for the ordinary wires, then ends the daemons, then leaves the thread as it was.
+fn finish(s: &Scheduler, main: &Wire) {
+    // From here on the main wire only waits; what it was told to do no longer matters.
+    main.interrupts.set(0);
+    while s.live.get() > 1 {
+        block_shielded(Reason::new(&MAIN_END));
+    }
+    while s.daemons.get() > 0 {
+        each(|wire| {
+            if wire.has(DAEMON) {
+                cancel(wire);
+            }
+        });
+        block_shielded(Reason::new(&MAIN_END));
+    }
+    s.delist(main);
+    s.on_stuck.set(None);
+    main.free();
+    s.reset();
+}
+
+/// Called when a wire has ended: the main wire may wait for just that.
+pub(crate) fn one_is_gone(s: &Scheduler) {
+    // SAFETY: wires end only inside `run`, in which `main` is set.
+    let main = unsafe { &*s.main.get() };
+    if s.live.get() <= 1 && main.reason.get().is(&MAIN_END) {
+        unblock(main);
+    }
+}
+
+/// The main wire was continued although it is blocked: no wire is ready and none waits for the
+/// outside world. Tells who is stuck, then cancels all.
+#[cold]
+pub(crate) fn nobody_can_run(s: &Scheduler) {
+    let stuck = |info: &WireInfo| !info.is_daemon() && !info.waits_for().is_some_and(|r| r.is(&MAIN_END));
+    if let Some(mut told) = s.on_stuck.take() {
+        // To the callback this is a thread without wires: it can neither wait nor yield, both of
+        // which would go on from a main wire that is blocked.
+        let main = s.current.replace(ptr::null());
+        // SAFETY: `run`, further out on this stack, holds the closure for us.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            walk(|info| {
+                if stuck(&info) {
+                    // SAFETY: see above; nobody else calls it, for it was taken out.
+                    unsafe { told.as_mut()(info) }
+                }
+            });
+        }));
+        s.current.set(main);
+        if result.is_err() {
+            eprintln!("libwire: the callback for stuck wires panicked");
+        }
+    }
+    each(|wire| {
+        if !wire.has(DAEMON) {
+            cancel(wire);
+        }
+    });
+    if s.ready_is_empty() {
+        walk(|info| eprintln!("libwire: stuck, and cannot be cancelled: {info}"));
+        fatal("no wire can run, and those that are left cannot be unwound");
+    }
+}
+
+static START_HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+/// Has `hook` called whenever an OS thread enters `run()`, before its first wire: for what must be
+/// set up per thread. There is one hook in a program; the last one set counts.
+pub fn set_start_hook(hook: fn()) {
+    START_HOOK.store(hook as *mut (), Ordering::Release);
+}
+
+fn run_start_hook() {
+    let hook = START_HOOK.load(Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: only `set_start_hook` stores here, and it stores a `fn()`.
+        let hook: fn() = unsafe { core::mem::transmute(hook) };
+        hook();
+    }
+}
+
+/// Runs `main` as the first wire of this OS thread, and all wires started inside, until none is
+/// left. [`Runtime`] has the settings, and errors in place of panics.
+///
+/// ```
+/// let answer = wire_core::run(|| 6 * 7);
+/// assert_eq!(answer, 42);
+/// ```
+///
+/// # Panics
+///
+/// When `main` does; and with the message of [`RunError`] inside another `run`, while the thread
+/// unwinds, and when the main wire was cancelled.
+#[track_caller]
+pub fn run<T>(main: impl FnOnce() -> T) -> T {
+    match Runtime::new().run(main) {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}

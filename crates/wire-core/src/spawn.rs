@@ -1,0 +1,264 @@
+//! Starting a wire, and its end.
+//!
+//! ```text
+//!   top of the stack ─► ┌────────────────────────────────┐
+//!                       │ packet: the closure, and after │ ◄─ Wire::packet
+//!                       │ its end the outcome            │
+//!                       ├────────────────────────────────┤ ◄─ 16-aligned; the context starts here
+//!                       │ frames of the wire             │
+//!   low ──────────────► └────────────────────────────────┘
+//! ```
+//!
+//! Nothing is allocated: the closure lies in the stack it will run on, and so does the result until
+//! it is fetched.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wire_coro::{Context, MIN_STACK, STACK_ALIGN};
+
+use crate::block::{Interrupt, take_interrupt};
+use crate::handle::{JoinError, JoinHandle};
+use crate::run::one_is_gone;
+use crate::scheduler::scheduler;
+use crate::scope::Children;
+use crate::stack::Stack;
+use crate::wire::{DAEMON, JOINABLE, PERMANENT, State, Wire};
+
+/// Why a wire could not be started. The closure is dropped, the stack given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// No `run()` is under way on this OS thread.
+    NotRunning,
+    /// The control block holds a wire that is not over, or whose outcome nobody fetched.
+    InUse,
+    /// The stack has no room for the closure.
+    TooLarge {
+        /// Bytes that the stack would need: closure and result, their copies while they are moved,
+        /// and a little to run.
+        needed: usize,
+        /// Bytes that it has.
+        size: usize,
+    },
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpawnError::NotRunning => {
+                f.write_str("wires start only inside `run()`, and none is under way on this OS thread")
+            }
+            SpawnError::InUse => f.write_str(
+                "the control block is in use: its wire is not over, or was not joined and its handle not dropped",
+            ),
+            SpawnError::TooLarge { needed, size } => write!(
+                f,
+                "closure and result need a stack of {needed} bytes, this one has {size}; use a larger stack, or move less into the closure"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for SpawnError {}
+
+/// What a wire ends with, as its handle finds it.
+pub(crate) type Outcome<T> = Result<T, JoinError>;
+
+/// See the module's diagram. In C layout both parts start at the same address.
+#[repr(C)]
+union Packet<F, T> {
+    closure: ManuallyDrop<F>,
+    outcome: ManuallyDrop<Outcome<T>>,
+}
+
+/// How a wire is started.
+#[derive(Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) name: &'static str,
+    /// Flags of `wire.rs`.
+    pub(crate) flags: u8,
+    pub(crate) scope: *const Children,
+}
+
+/// Queues a wire that will run `f`, behind all that are ready.
+///
+/// # Safety
+///
+/// Control block, stack and what `f` borrows stay valid until the wire is over. That is so if they
+/// are good for ever, for `'scope` of a scope that waits for the wire, or for longer than `run()`.
+pub(crate) unsafe fn start<'m, F, T>(
+    wire: &'m Wire,
+    stack: Stack<'m>,
+    how: Start,
+    f: F,
+) -> Result<JoinHandle<'m, T>, SpawnError>
+where
+    F: FnOnce() -> T + 'm,
+    T: 'm,
+{
+    let s = scheduler();
+    if s.current.get().is_null() {
+        return Err(SpawnError::NotRunning);
+    }
+    if wire.is_in_use() {
+        return Err(SpawnError::InUse);
+    }
+    let (low, size) = (stack.low(), stack.size());
+    // In a build without optimisation a by-value call leaves a copy in each of a few frames.
+    let needed = (size_of::<Packet<F, T>>() + align_of::<Packet<F, T>>()) * 4 + MIN_STACK;
+    if size < needed {
+        return Err(SpawnError::TooLarge { needed, size });
+    }
+    let align = align_of::<Packet<F, T>>().max(STACK_ALIGN);
+    let offset = (low.addr().get() + size - size_of::<Packet<F, T>>()) / align * align - low.addr().get();
+    // SAFETY: `offset` is inside the stack (it is large enough) and aligned; nobody else uses it.
+    unsafe {
+        let packet = low.byte_add(offset).cast::<Packet<F, T>>();
+        packet.write(Packet { closure: ManuallyDrop::new(f) });
+        wire.packet.set(packet.as_ptr().cast());
+        let entry = entry::<F, T>;
+        Context::prepare(
+            wire.context.get(),
+            low.as_ptr(),
+            offset,
+            entry,
+            ptr::from_ref(wire).cast_mut().cast(),
+        );
+    }
+    wire.name.set(how.name);
+    wire.stack.set((low.as_ptr(), size));
+    wire.flags.set(how.flags);
+    wire.scope.set(how.scope);
+    wire.interrupts.set(0);
+    wire.state.set(State::Runnable);
+    wire.on_free.set(stack.hand_over());
+    s.enlist(wire);
+    s.push(wire);
+    Ok(JoinHandle { wire: NonNull::from(wire), memory: PhantomData })
+}
+
+/// What runs on a new stack. Never unwinds, and returns where to go when the wire is over.
+unsafe extern "C" fn entry<F, T>(arg: *mut ()) -> *mut Context
+where
+    F: FnOnce() -> T,
+{
+    let wire: *const Wire = arg.cast_const().cast();
+    // SAFETY: `start` prepared this with its control block, which stays until the wire is over;
+    // the packet holds the closure, taken once.
+    let (wire, packet, closure) = unsafe {
+        let packet = (*wire).packet.get().cast::<Packet<F, T>>();
+        (&*wire, packet, ManuallyDrop::take(&mut (*packet).closure))
+    };
+    let outcome = outcome_of(wire, closure);
+    // SAFETY: the packet's memory is free since the closure was taken.
+    unsafe { (&raw mut (*packet).outcome).write(ManuallyDrop::new(outcome)) };
+
+    if !wire.has(JOINABLE) {
+        // Before the wire counts as over: a destructor may wait like any other code.
+        // SAFETY: written above, and no handle is there to take it.
+        unsafe { discard(wire, ManuallyDrop::take(&mut (*packet).outcome)) };
+    }
+    let s = scheduler();
+    s.delist(wire);
+    // SAFETY: a scope's record outlives its wires: the scope waits for this call.
+    if let Some(scope) = unsafe { wire.scope.get().as_ref() } {
+        scope.one_is_gone();
+    }
+    if wire.has(JOINABLE) {
+        wire.state.set(State::Ended);
+        wire.joiners.wake_all();
+    } else {
+        wire.free();
+    }
+    one_is_gone(s);
+    s.leave()
+}
+
+fn outcome_of<F: FnOnce() -> T, T>(wire: &Wire, closure: F) -> Outcome<T> {
+    if take_interrupt(wire).is_err() {
+        // Cancelled before it ever ran.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(closure)));
+        return Err(dropped.map_or_else(ended_by, |()| JoinError::Cancelled));
+    }
+    catch_unwind(AssertUnwindSafe(closure)).map_err(ended_by)
+}
+
+fn ended_by(payload: crate::handle::Payload) -> JoinError {
+    if Interrupt::is_payload(&*payload) {
+        return JoinError::Cancelled;
+    }
+    JoinError::Panicked(payload)
+}
+
+/// Drops an outcome that nobody will fetch; a panic among them is told, once.
+pub(crate) fn discard<T>(wire: &Wire, outcome: Outcome<T>) {
+    if let Err(JoinError::Panicked(payload)) = &outcome {
+        // SAFETY: a wire's handle cannot leave its scope, whose record therefore is there.
+        if let Some(scope) = unsafe { wire.scope.get().as_ref() } {
+            scope.note_panic();
+        }
+        let what = payload.downcast_ref::<&str>().copied();
+        #[expect(clippy::disallowed_types, reason = "only looked at: what `panic!` with arguments throws")]
+        let what = what.or_else(|| payload.downcast_ref().map(|s: &String| s.as_str()));
+        let what = what.unwrap_or("(a payload that is not text)");
+        eprintln!("libwire: wire '{}' panicked, and nobody joins it: {what}", wire.name.get().escape_debug());
+    }
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(outcome))) {
+        // A destructor panicked, which the panic hook has told. Dropping what it threw might
+        // panic again, so that is left alone.
+        if !Interrupt::is_payload(&*payload) {
+            core::mem::forget(payload);
+        }
+    }
+}
+
+impl Wire {
+    /// Starts a wire named `name` that runs `f` on `stack`, in memory that is never given back. It
+    /// is queued behind all that are ready; the caller goes on.
+    ///
+    /// For memory that is only lent, see [`Scope::spawn`](crate::Scope::spawn).
+    ///
+    /// # Errors
+    ///
+    /// See [`SpawnError`].
+    pub fn spawn<F, T>(
+        &'static self,
+        stack: Stack<'static>,
+        name: &'static str,
+        f: F,
+    ) -> Result<JoinHandle<'static, T>, SpawnError>
+    where
+        F: FnOnce() -> T + 'static,
+        T: 'static,
+    {
+        let how = Start { name, flags: JOINABLE | PERMANENT, scope: ptr::null() };
+        // SAFETY: everything is `'static`.
+        unsafe { start(self, stack, how, f) }
+    }
+
+    /// [`Wire::spawn`] for a wire that serves the others: `run()` does not wait for it, but cancels
+    /// it when the others are gone and then waits until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// See [`SpawnError`].
+    ///
+    /// # Safety
+    ///
+    /// Control block and stack stay valid until `run()` has returned.
+    pub unsafe fn spawn_daemon(
+        &self,
+        stack: Stack<'_>,
+        name: &'static str,
+        f: impl FnOnce() + 'static,
+    ) -> Result<(), SpawnError> {
+        let how = Start { name, flags: DAEMON, scope: ptr::null() };
+        // SAFETY: `run()` waits for daemons, and the caller sees to the memory until then. The
+        // handle, which would be bound to it, is not given out.
+        unsafe { start(self, stack, how, f).map(core::mem::forget) }
+    }
+}

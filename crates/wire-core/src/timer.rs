@@ -1,0 +1,69 @@
+//! Room for one timer in every control block.
+//!
+//! Whoever keeps the time (wire-fd, or what replaces it) links these into a tree of its own: a wire
+//! has one earliest moment to be woken at, so one node is enough, and no sleep needs memory. Core
+//! neither reads the clock for it nor knows the tree.
+
+use core::cell::Cell;
+use core::ptr::NonNull;
+
+use intrusive_collections::{RBTreeLink, UnsafeRef, intrusive_adapter};
+
+use crate::wire::Wire;
+
+/// No moment: farther than any clock counts.
+pub const NEVER: u64 = u64::MAX;
+
+/// The timer of one wire, for the crate that keeps the time.
+#[derive(Debug)]
+pub struct Timer {
+    link: RBTreeLink,
+    /// When to look at this wire, in nanoseconds of the time keeper's clock: the key in its tree.
+    pub at: Cell<u64>,
+    /// The nearest deadline of the scopes the wire is in, or [`NEVER`].
+    pub deadline: Cell<u64>,
+    /// The end of the sleep the wire is in, or [`NEVER`].
+    pub sleep: Cell<u64>,
+}
+
+mod adapter {
+    #![allow(missing_docs, missing_debug_implementations, reason = "what the macro makes has neither")]
+    use super::{RBTreeLink, Timer, UnsafeRef, intrusive_adapter};
+
+    intrusive_adapter!(
+        /// Links the timers of wires into an intrusive tree, ordered by [`Timer::at`].
+        pub TimerAdapter = UnsafeRef<Timer>: Timer { link => RBTreeLink }
+    );
+}
+pub use adapter::TimerAdapter;
+
+impl<'a> intrusive_collections::KeyAdapter<'a> for TimerAdapter {
+    type Key = u64;
+    fn get_key(&self, timer: &'a Timer) -> u64 {
+        timer.at.get()
+    }
+}
+
+impl Timer {
+    pub(crate) const fn new() -> Timer {
+        Timer {
+            link: RBTreeLink::new(),
+            at: Cell::new(NEVER),
+            deadline: Cell::new(NEVER),
+            sleep: Cell::new(NEVER),
+        }
+    }
+
+    /// Whether the timer is in a tree.
+    pub fn is_linked(&self) -> bool {
+        self.link.is_linked()
+    }
+
+    /// The wire whose timer this is.
+    pub fn wire(&self) -> NonNull<Wire> {
+        let offset = core::mem::offset_of!(Wire, timer);
+        // SAFETY: timers are made nowhere but as this field of a control block, so going back by
+        // its offset stays in that one.
+        unsafe { NonNull::from(self).byte_sub(offset).cast() }
+    }
+}

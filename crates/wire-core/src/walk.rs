@@ -1,0 +1,154 @@
+//! A walk over all wires of the thread, for lists, dumps and the stuck report.
+
+use core::cell::Cell;
+use core::fmt;
+use core::ptr;
+
+use crate::reason::Reason;
+use crate::scheduler::{Scheduler, scheduler};
+use crate::wire::{DAEMON, State, Wire};
+
+/// What [`walk`] tells of a wire: a copy, good after the wire is gone.
+#[derive(Clone, Copy, Debug)]
+pub struct WireInfo {
+    name: &'static str,
+    state: State,
+    running: bool,
+    reason: Reason,
+    daemon: bool,
+    stack: (usize, usize),
+}
+
+impl WireInfo {
+    fn of(wire: &Wire) -> WireInfo {
+        let (low, size) = wire.stack.get();
+        WireInfo {
+            name: wire.name.get(),
+            state: wire.state.get(),
+            running: ptr::eq(scheduler().current.get(), wire),
+            reason: wire.reason.get(),
+            daemon: wire.has(DAEMON),
+            stack: (low.addr(), size),
+        }
+    }
+
+    /// The name given at the start.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the wire waits for; `None` if it runs or is ready to.
+    pub fn waits_for(&self) -> Option<Reason> {
+        (self.state == State::Blocked).then_some(self.reason)
+    }
+
+    /// Whether it is the wire that runs.
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Whether `run()` ends without waiting for it.
+    pub fn is_daemon(&self) -> bool {
+        self.daemon
+    }
+
+    /// Lowest address and size in bytes of its stack; the main wire, on the stack of its OS thread,
+    /// has zeros.
+    pub fn stack(&self) -> (usize, usize) {
+        self.stack
+    }
+}
+
+impl fmt::Display for WireInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wire '{}' ", self.name.escape_debug())?;
+        match self.waits_for() {
+            Some(reason) => write!(f, "waits: {reason}"),
+            None if self.running => f.write_str("runs"),
+            None => f.write_str("is ready"),
+        }
+    }
+}
+
+/// A walk under way: where it goes on. Wires may start, end and switch during the walk.
+pub(crate) struct Walker {
+    next: Cell<*const Wire>,
+    outer: *const Walker,
+}
+
+impl Walker {
+    /// Moves every walk that stands before `wire` past it, for it is about to leave the list.
+    pub(crate) fn step_over(s: &Scheduler, wire: &Wire) {
+        let mut walker = s.walkers.get();
+        // SAFETY: registered walkers lie in frames of walks that have not returned.
+        while let Some(walk) = unsafe { walker.as_ref() } {
+            if ptr::eq(walk.next.get(), wire) {
+                walk.next.set(after(s, wire));
+            }
+            walker = walk.outer;
+        }
+    }
+}
+
+fn after(s: &Scheduler, wire: *const Wire) -> *const Wire {
+    // SAFETY: `wire` is in the list, and nothing else uses the list meanwhile.
+    let mut cursor = unsafe { (*s.all.get()).cursor_from_ptr(wire) };
+    cursor.move_next();
+    cursor.get().map_or(ptr::null(), ptr::from_ref)
+}
+
+/// Calls `visit` for every wire of this thread that was started and is not over, oldest first. It
+/// may do anything, starting and ending wires included. Nothing is allocated.
+pub fn walk(mut visit: impl FnMut(WireInfo)) {
+    each(|wire| visit(WireInfo::of(wire)));
+}
+
+/// [`walk`] that hands out the control blocks. `visit` must not switch wires.
+pub(crate) fn each(mut visit: impl FnMut(&Wire)) {
+    struct Registered<'a>(&'a Scheduler, *const Walker);
+    impl Drop for Registered<'_> {
+        fn drop(&mut self) {
+            // Walks of several wires may end in any order, so unregister by search.
+            // SAFETY: as in `step_over`.
+            unsafe {
+                let outer = (*self.1).outer;
+                if ptr::eq(self.0.walkers.get(), self.1) {
+                    return self.0.walkers.set(outer);
+                }
+                let mut walker = self.0.walkers.get().cast_mut();
+                while !ptr::eq((*walker).outer, self.1) {
+                    walker = (*walker).outer.cast_mut();
+                }
+                (*walker).outer = outer;
+            }
+        }
+    }
+    let s = scheduler();
+    // SAFETY: the list is only looked at.
+    let first = unsafe { (*s.all.get()).front().get() }.map_or(ptr::null(), ptr::from_ref);
+    let walker = Walker { next: Cell::new(first), outer: s.walkers.get() };
+    s.walkers.set(&raw const walker);
+    let registered = Registered(s, &raw const walker);
+    // SAFETY: `next` is kept on a wire in the list by `step_over`.
+    while let Some(wire) = unsafe { walker.next.get().as_ref() } {
+        walker.next.set(after(s, wire));
+        visit(wire);
+    }
+    drop(registered);
+}
+
+/// Writes a line for every wire: its name and what it does or waits for. Nothing is allocated
+/// unless `out` does.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn dump(out: &mut dyn fmt::Write) -> fmt::Result {
+    let mut result = Ok(());
+    walk(|info| {
+        if result.is_ok() {
+            result = writeln!(out, "{info}");
+        }
+    });
+    result
+}
