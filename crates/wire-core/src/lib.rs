@@ -114,7 +114,7 @@ pub mod outside {
     pub use crate::block::{clear_deadline, deadline_passed};
     pub use crate::run::set_start_hook;
     pub use crate::scheduler::park_in_background;
-    pub use crate::timer::{NEVER, Timer, TimerAdapter};
+    pub use crate::timer::{NEVER, Timer, TimerAdapter, set_timer_hook};
     use crate::{Wire, scheduler::scheduler};
 
     /// Calls `f` with the timer of the running wire.

@@ -165,6 +165,7 @@ fn finish(s: &Scheduler, main: &Wire) {
         });
         block_shielded(Reason::new(&MAIN_END));
     }
+    crate::timer::wire_ends(main);
     s.delist(main);
     s.on_stuck.set(None);
     main.free();

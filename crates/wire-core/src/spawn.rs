@@ -162,6 +162,7 @@ where
         // SAFETY: written above, and no handle is there to take it.
         unsafe { discard(wire, ManuallyDrop::take(&mut (*packet).outcome)) };
     }
+    crate::timer::wire_ends(wire);
     let s = scheduler();
     s.delist(wire);
     // SAFETY: a scope's record outlives its wires: the scope waits for this call.

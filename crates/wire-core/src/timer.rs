@@ -6,6 +6,7 @@
 
 use core::cell::Cell;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use intrusive_collections::{RBTreeLink, UnsafeRef, intrusive_adapter};
 
@@ -37,6 +38,26 @@ mod adapter {
 }
 pub use adapter::TimerAdapter;
 
+static HOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Has `unlink` called with the timer of every wire that ends while its timer is linked, so that
+/// the keeper of the time may leave timers where they are until then. It must unlink it.
+pub fn set_timer_hook(unlink: fn(&Timer)) {
+    HOOK.store(unlink as *mut (), Ordering::Release);
+}
+
+/// Called at the end of every wire.
+#[inline]
+pub(crate) fn wire_ends(wire: &Wire) {
+    if wire.timer.is_linked() {
+        let hook = HOOK.load(Ordering::Acquire);
+        // SAFETY: only `set_timer_hook` stores here, a `fn(&Timer)`, or it is still null, which
+        // `Option` has for `None`.
+        let unlink = unsafe { core::mem::transmute::<*mut (), Option<fn(&Timer)>>(hook) };
+        unlink.expect("a linked timer has a keeper")(&wire.timer);
+    }
+}
+
 impl<'a> intrusive_collections::KeyAdapter<'a> for TimerAdapter {
     type Key = u64;
     fn get_key(&self, timer: &'a Timer) -> u64 {
@@ -60,10 +81,10 @@ impl Timer {
     }
 
     /// The wire whose timer this is.
-    pub fn wire(&self) -> NonNull<Wire> {
+    pub fn wire(&self) -> &Wire {
         let offset = core::mem::offset_of!(Wire, timer);
         // SAFETY: timers are made nowhere but as this field of a control block, so going back by
-        // its offset stays in that one.
-        unsafe { NonNull::from(self).byte_sub(offset).cast() }
+        // its offset gives that one, shared like the timer.
+        unsafe { NonNull::from(self).byte_sub(offset).cast::<Wire>().as_ref() }
     }
 }
