@@ -29,9 +29,12 @@ const NO_STD: &[&str] = &["wire-coro", "wire-wait", "wire-channel", "wire-lock"]
 /// Crates that promise never to allocate but do need std: a lint watches them (see `clippy.toml`).
 const LINTED: &[&str] = &["wire-core", "wire-stack", "wire-pool", "wire-fd"];
 
-/// What turns that lint on.
-const LINT: &str =
-    "deny(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)";
+/// What it consists of.
+const LINTS: [&str; 3] = [
+    "clippy::disallowed_macros",
+    "clippy::disallowed_methods",
+    "clippy::disallowed_types",
+];
 
 pub(crate) fn check(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -161,26 +164,20 @@ fn linted(tree: &Tree, name: &str) -> Option<String> {
         return Some(format!("{root}: missing"));
     };
     // However it is wrapped over lines.
-    let squeeze = |text: &str| {
-        text.split_whitespace()
-            .collect::<String>()
-            .replace(",)", ")")
+    let lib: String = rust::code(lib).split_whitespace().collect();
+    let denied = |lint: &&str| {
+        let levels = ["#![deny(", "#![forbid(", "#![cfg_attr(not(test),deny("];
+        let lists = levels.iter().flat_map(|level| lib.split(level).skip(1));
+        lists
+            .filter_map(|rest| rest.split(')').next())
+            .any(|list| list.split(',').any(|item| item == *lint))
     };
-    let lib = squeeze(&rust::code(lib));
-    let needed = [
-        format!("#![{LINT}]"),
-        format!("#![cfg_attr(not(test), {LINT})]"),
-        "#![no_std]".into(),
-    ];
-    if needed
-        .iter()
-        .any(|attribute| lib.contains(&squeeze(attribute)))
-    {
+    if lib.contains("#![no_std]") || LINTS.iter().all(denied) {
         return None;
     }
+    let lints = LINTS.join(", ");
     Some(format!(
-        "{root}: must carry `{}`, so that it cannot allocate",
-        needed[1]
+        "{root}: must carry `#![cfg_attr(not(test), deny({lints}))]`, so that it cannot allocate"
     ))
 }
 
@@ -275,16 +272,16 @@ mod tests {
         let wrapped = "#![cfg_attr(\n    not(test),\n    deny(\n        clippy::disallowed_macros,\n        \
                        clippy::disallowed_methods,\n        clippy::disallowed_types,\n    )\n)]";
         assert_eq!(check(wrapped), None);
-        assert_eq!(check(&format!("#![{LINT}]")), None);
-        assert!(
-            check("#![deny(missing_docs)]")
-                .unwrap()
-                .contains("must carry")
-        );
-        assert!(
-            check(&format!("// #![{LINT}]"))
-                .unwrap()
-                .contains("must carry")
-        );
+        let apart = "#![deny(clippy::disallowed_types, clippy::disallowed_macros)]\n\
+                     #![deny(missing_docs, clippy::disallowed_methods)]";
+        assert_eq!(check(apart), None);
+        let lacking = "#![deny(clippy::disallowed_types, clippy::disallowed_macros)]";
+        for lib in [
+            lacking,
+            "#![deny(missing_docs)]",
+            &format!("// {apart}").replace("\n", ""),
+        ] {
+            assert!(check(lib).unwrap().contains("must carry"), "{lib}");
+        }
     }
 }
