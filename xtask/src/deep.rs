@@ -96,14 +96,18 @@ fn valgrind() -> run::Result<Done> {
     let mut run = TestRun::default();
     for executable in test_executables(&workspace)? {
         let mut valgrind = std::process::Command::new("valgrind");
-        // Programs started by a test are its own affair; one thread at a time, because valgrind
-        // runs no two at once anyway and starves those that spin.
+        // Valgrind takes a small move of the stack pointer for a call and a large one for a change of
+        // stacks; by default only 2 MB is large, and wires' stacks lie closer together. Less than
+        // 8 KB would misjudge frames of the dynamic linker.
+        valgrind.arg("--max-stackframe=8192");
+        // Fairness between threads, since a thread that spins would starve the one it waits for.
         valgrind.args([
             "--quiet",
             "--error-exitcode=1",
             "--fair-sched=yes",
             "--num-callers=30",
         ]);
+        // One test at a time: valgrind runs no two threads at once anyway.
         valgrind.arg(&executable.path).arg("--test-threads=1");
         run.add(valgrind.current_dir(&executable.package));
     }

@@ -149,16 +149,14 @@ pub(crate) fn ports() -> run::Result<Vec<Package>> {
     Ok(found)
 }
 
-/// The layer a package stands for: its own name, or for `wire-fd-polling` the longest layer name
-/// that it extends.
-pub(crate) fn layer_of(package: &str) -> Option<&'static str> {
-    layer(package).map(|(_, layer)| layer.name)
+/// The layer a name stands for: itself, or for `wire-fd-polling` the longest layer that it extends.
+pub(crate) fn layer_of(name: &str) -> Option<&'static str> {
+    layer(name).map(|(_, layer)| layer.name)
 }
 
-fn layer(package: &str) -> Option<(usize, &'static Layer)> {
-    let extends = |name: &str| {
-        package
-            .strip_prefix(name)
+fn layer(name: &str) -> Option<(usize, &'static Layer)> {
+    let extends = |layer: &str| {
+        name.strip_prefix(layer)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     LAYERS
@@ -182,14 +180,19 @@ fn check(package: &Package) -> Vec<String> {
     }
 }
 
-/// What is wrong with a port: it stands where the crate it replaces stood. Outside crates that no
-/// layer claims are its own affair, since using another one is what a port is for.
+/// What is wrong with a port: it stands where the crate it replaces stood, which its directory
+/// tells, since its package may have that crate's very name. Outside crates that no layer claims
+/// are its own affair: using another one is what a port is for.
 fn check_port(package: &Package) -> Vec<String> {
-    match layer(&package.name) {
+    let directory = package
+        .directory()
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    match layer(&directory) {
         Some((height, layer)) => edges(package, height, layer, true),
         None => vec![format!(
-            "port {} replaces no layer: name it after the crate it replaces, as in wire-fd-polling",
-            package.name
+            "ports/{directory} replaces no layer: name it after the crate it replaces, as in wire-fd-polling"
         )],
     }
 }

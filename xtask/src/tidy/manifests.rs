@@ -1,6 +1,8 @@
 //! Rules for manifests: every directory under `crates/` is a described, licensed member with the
 //! workspace's lints, and the list of what may not allocate is in force.
 
+use std::collections::BTreeMap;
+
 use super::Tree;
 use crate::metadata::{Metadata, Package};
 use crate::run;
@@ -37,8 +39,34 @@ pub(crate) fn check(tree: &Tree, workspace: &Metadata) -> Vec<String> {
             tree.get(&manifest).map_or("", String::as_str),
         ));
     }
+    complaints.extend(check_examples(workspace));
     complaints.extend(check_ban(tree));
     complaints
+}
+
+/// Cargo builds every example into one directory, where equal names overwrite each other.
+fn check_examples(workspace: &Metadata) -> Vec<String> {
+    let mut owners: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in &workspace.packages {
+        for target in package
+            .targets
+            .iter()
+            .filter(|target| target.kind.iter().any(|kind| kind == "example"))
+        {
+            owners.entry(&target.name).or_default().push(&package.name);
+        }
+    }
+    let twice = owners
+        .into_iter()
+        .filter(|(_, packages)| packages.len() > 1);
+    twice
+        .map(|(example, packages)| {
+            format!(
+                "example `{example}` is in {}: name each differently, by `[[example]]` with `name` and `path`",
+                packages.join(", ")
+            )
+        })
+        .collect()
 }
 
 /// The directories directly under `crates/`.
@@ -137,6 +165,28 @@ mod tests {
                 .unwrap();
         let complaints = check(&files, &workspace);
         assert_eq!(complaints[0], "crates/stray: not a member of the workspace");
+    }
+
+    #[test]
+    fn examples_of_one_name_fail() {
+        let package = |name: &str, examples: &[&str]| {
+            let target = |name: &&str| serde_json::json!({ "name": name, "kind": ["example"], "test": false });
+            let targets: Vec<_> = examples.iter().map(target).collect();
+            serde_json::json!({ "name": name, "manifest_path": "/tree/Cargo.toml", "targets": targets })
+        };
+        let check = |packages: &[serde_json::Value]| {
+            let workspace = serde_json::json!({ "packages": packages, "target_directory": "/t" });
+            check_examples(&serde_json::from_value(workspace).unwrap())
+        };
+        assert_eq!(
+            check(&[package("a", &["pick-a"]), package("b", &["pick-b"])]),
+            Vec::<String>::new()
+        );
+        let complaints = check(&[package("a", &["pick"]), package("b", &["pick"])]);
+        assert!(
+            complaints[0].contains("example `pick` is in a, b"),
+            "{complaints:?}"
+        );
     }
 
     #[test]
