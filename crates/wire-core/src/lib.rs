@@ -115,6 +115,8 @@ pub mod outside {
     pub use crate::run::set_start_hook;
     pub use crate::scheduler::park_in_background;
     pub use crate::timer::{NEVER, Timer, TimerAdapter, set_timer_hook};
+    use core::ptr;
+
     use crate::{Wire, scheduler::scheduler};
 
     /// Calls `f` with the timer of the running wire.
@@ -130,6 +132,25 @@ pub mod outside {
     /// Makes a blocked wire runnable. What it waited for, it finds out itself.
     pub fn unblock(wire: &Wire) {
         crate::block::unblock(wire);
+    }
+
+    /// The address of the running wire's control block, or null: to tell wires apart by.
+    #[inline]
+    pub fn current() -> *const Wire {
+        scheduler().current.get()
+    }
+
+    /// Runs `f` as in a thread without wires, so that nothing in it can wait, yield or start a wire:
+    /// for foreign code that is called in the middle of waking somebody.
+    pub fn without_wire<T>(f: impl FnOnce() -> T) -> T {
+        struct Back(*const Wire);
+        impl Drop for Back {
+            fn drop(&mut self) {
+                scheduler().current.set(self.0);
+            }
+        }
+        let _back = Back(scheduler().current.replace(ptr::null()));
+        f()
     }
 
     /// Whether the caller runs in a wire.

@@ -72,6 +72,24 @@ impl Node {
         }
     }
 
+    /// A node of the current wire that calls `call` when woken, after it was taken off its queue. The
+    /// function takes what the wire waited for, on the spot, so that nobody can come in between;
+    /// then it makes the wire go on with [`Node::unblock`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Node::calling`].
+    ///
+    /// # Panics
+    ///
+    /// Outside `run()`.
+    #[track_caller]
+    pub unsafe fn of_current_wire_calling(call: unsafe fn(NonNull<Node>)) -> Node {
+        let mut node = Node::of_current_wire();
+        node.on_wake = Some(call);
+        node
+    }
+
     /// Whether the node waits in a queue. A node that was linked and no longer is was woken (or
     /// unlinked itself).
     pub fn is_linked(&self) -> bool {
@@ -101,16 +119,25 @@ impl Node {
         }
     }
 
+    /// Makes the wire of `node` go on if it is blocked, without calling the node's function.
+    ///
+    /// # Safety
+    ///
+    /// The node is one of a wire, which has not left the frame that the node lies in.
+    pub unsafe fn unblock(node: NonNull<Node>) {
+        // SAFETY: by contract the node is there, and a wire that has frames is not over.
+        unblock(unsafe { &*node.as_ref().wire.get() });
+    }
+
     /// Defers cancellation and deadlines of the wire behind `node`, until [`Node::release`]: for
     /// as long as somebody else uses memory in that wire's frame.
     ///
     /// # Safety
     ///
-    /// As for [`Node::wake`]; the node is one [`of_current_wire`](Node::of_current_wire).
+    /// As for [`Node::unblock`].
     pub unsafe fn hold(node: NonNull<Node>) {
-        // SAFETY: as in `wake`.
-        let wire = unsafe { &*node.as_ref().wire.get() };
-        crate::block::hold(wire);
+        // SAFETY: as in `unblock`.
+        crate::block::hold(unsafe { &*node.as_ref().wire.get() });
     }
 
     /// Ends [`Node::hold`] and makes the wire go on.
@@ -122,7 +149,7 @@ impl Node {
         // SAFETY: a held wire stays blocked, so node and wire are still there.
         unsafe {
             crate::block::release(&*node.as_ref().wire.get());
-            Node::wake(node);
+            Node::unblock(node);
         }
     }
 }
