@@ -40,7 +40,10 @@ impl Interrupt {
         if self == Interrupt::Unwinding {
             panic!("a wire tried to wait while it was unwinding, in a call that cannot fail");
         }
-        #[expect(clippy::disallowed_methods, reason = "boxing a zero-sized value does not allocate")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "boxing a zero-sized value does not allocate"
+        )]
         resume_unwind(Box::new(Unwind))
     }
 

@@ -121,7 +121,11 @@ impl<'m, T> JoinHandle<'m, T> {
 
     /// A handle that names the wire without a claim to its result.
     pub fn handle(&self) -> Handle<'m> {
-        Handle { wire: self.wire, generation: self.wire().generation.get(), memory: PhantomData }
+        Handle {
+            wire: self.wire,
+            generation: self.wire().generation.get(),
+            memory: PhantomData,
+        }
     }
 }
 
@@ -141,7 +145,9 @@ impl<T> Drop for JoinHandle<'_, T> {
 
 impl<T> fmt::Debug for JoinHandle<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle").field("wire", self.wire()).finish_non_exhaustive()
+        f.debug_struct("JoinHandle")
+            .field("wire", self.wire())
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,7 +166,11 @@ impl Handle<'static> {
     pub fn current() -> Option<Handle<'static>> {
         let wire = scheduler().current()?;
         let generation = wire.generation.get();
-        wire.has(PERMANENT).then(|| Handle { wire: NonNull::from(wire), generation, memory: PhantomData })
+        wire.has(PERMANENT).then(|| Handle {
+            wire: NonNull::from(wire),
+            generation,
+            memory: PhantomData,
+        })
     }
 }
 
@@ -173,7 +183,8 @@ impl Handle<'_> {
 
     /// Whether the wire is over.
     pub fn is_finished(&self) -> bool {
-        self.wire().is_none_or(|wire| matches!(wire.state.get(), State::Idle | State::Ended))
+        self.wire()
+            .is_none_or(|wire| matches!(wire.state.get(), State::Idle | State::Ended))
     }
 
     /// The wire's name; empty once it is gone.
@@ -211,6 +222,9 @@ impl Eq for Handle<'_> {}
 
 impl fmt::Debug for Handle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("name", &self.name()).field("finished", &self.is_finished()).finish()
+        f.debug_struct("Handle")
+            .field("name", &self.name())
+            .field("finished", &self.is_finished())
+            .finish()
     }
 }

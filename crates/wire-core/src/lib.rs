@@ -76,7 +76,11 @@
 //! # Allocation
 //!
 //! None, except that a panic or a cancellation that unwinds costs the record std allocates for it.
-#![deny(clippy::disallowed_types, clippy::disallowed_macros)]
+#![deny(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types
+)]
 
 mod block;
 mod handle;

@@ -60,7 +60,10 @@ fn thread_number() -> u64 {
 impl<T> Local<T> {
     /// A value nobody owns yet.
     pub const fn new(value: T) -> Local<T> {
-        Local { owner: AtomicU64::new(0), value }
+        Local {
+            owner: AtomicU64::new(0),
+            value,
+        }
     }
 
     /// The value, if this thread owns it or nobody does yet.
@@ -70,7 +73,10 @@ impl<T> Local<T> {
     /// If another thread owns it, which stays so even after that thread has ended.
     pub fn try_get(&self) -> Result<&T, WrongThread> {
         let me = thread_number();
-        match self.owner.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed) {
+        match self
+            .owner
+            .compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed)
+        {
             Ok(_) => Ok(&self.value),
             Err(owner) if owner == me => Ok(&self.value),
             Err(_) => Err(WrongThread),

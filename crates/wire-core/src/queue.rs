@@ -162,7 +162,9 @@ impl Drop for Node {
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("linked", &self.is_linked()).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("linked", &self.is_linked())
+            .finish_non_exhaustive()
     }
 }
 
@@ -177,7 +179,9 @@ unsafe impl Send for WaitQueue {}
 impl WaitQueue {
     /// An empty queue.
     pub const fn new() -> WaitQueue {
-        WaitQueue { list: UnsafeCell::new(LinkedList::new(NodeAdapter::NEW)) }
+        WaitQueue {
+            list: UnsafeCell::new(LinkedList::new(NodeAdapter::NEW)),
+        }
     }
 
     /// Whether nobody waits.
@@ -253,7 +257,11 @@ impl WaitQueue {
     /// `node` is linked in this queue.
     unsafe fn remove(&self, node: NonNull<Node>) {
         // SAFETY: exclusive as in `is_empty`; linked here by contract.
-        unsafe { (*self.list.get()).cursor_mut_from_ptr(node.as_ptr()).remove() };
+        unsafe {
+            (*self.list.get())
+                .cursor_mut_from_ptr(node.as_ptr())
+                .remove()
+        };
     }
 
     /// Wakes who has waited longest; says whether there was one.
@@ -286,6 +294,8 @@ impl Default for WaitQueue {
 
 impl fmt::Debug for WaitQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitQueue").field("empty", &self.is_empty()).finish()
+        f.debug_struct("WaitQueue")
+            .field("empty", &self.is_empty())
+            .finish()
     }
 }

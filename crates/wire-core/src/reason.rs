@@ -31,12 +31,18 @@ pub struct Reason {
 impl Reason {
     /// Waiting of this kind, on nothing in particular.
     pub const fn new(kind: &'static Kind) -> Reason {
-        Reason { kind, object: ptr::null() }
+        Reason {
+            kind,
+            object: ptr::null(),
+        }
     }
 
     /// Waiting of this kind on `object`. Only its address is kept.
     pub const fn on<T>(kind: &'static Kind, object: *const T) -> Reason {
-        Reason { kind, object: object.cast() }
+        Reason {
+            kind,
+            object: object.cast(),
+        }
     }
 
     /// The kind.

@@ -67,7 +67,10 @@ pub struct Runtime<'a> {
 impl<'a> Runtime<'a> {
     /// The defaults: a main wire named "main", stuck wires told on standard error.
     pub const fn new() -> Runtime<'a> {
-        Runtime { name: "main", on_stuck: None }
+        Runtime {
+            name: "main",
+            on_stuck: None,
+        }
     }
 
     /// Names the main wire.
@@ -112,7 +115,9 @@ impl<'a> Runtime<'a> {
         };
         // SAFETY: only the lifetime changes; `finish` below takes it out before this returns.
         s.on_stuck.set(Some(unsafe {
-            core::mem::transmute::<NonNull<dyn FnMut(WireInfo) + '_>, OnStuck>(NonNull::from(on_stuck))
+            core::mem::transmute::<NonNull<dyn FnMut(WireInfo) + '_>, OnStuck>(NonNull::from(
+                on_stuck,
+            ))
         }));
 
         // SAFETY: the storage of a thread outlives its code, and is only ever shared.
@@ -146,7 +151,9 @@ impl Default for Runtime<'_> {
 
 impl fmt::Debug for Runtime<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -185,7 +192,8 @@ pub(crate) fn one_is_gone(s: &Scheduler) {
 /// outside world. Tells who is stuck, then cancels all.
 #[cold]
 pub(crate) fn nobody_can_run(s: &Scheduler) {
-    let stuck = |info: &WireInfo| !info.is_daemon() && !info.waits_for().is_some_and(|r| r.is(&MAIN_END));
+    let stuck =
+        |info: &WireInfo| !info.is_daemon() && !info.waits_for().is_some_and(|r| r.is(&MAIN_END));
     if let Some(mut told) = s.on_stuck.take() {
         // To the callback this is a thread without wires: it can neither wait nor yield, both of
         // which would go on from a main wire that is blocked.

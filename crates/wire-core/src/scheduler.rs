@@ -200,7 +200,8 @@ impl Scheduler {
         if let Some(before) = self.checked_at.replace(Some(now)) {
             let elapsed = now.duration_since(before).as_nanos().max(1) as u64;
             let fitting = u64::from(period) * (BACKGROUND_NS / 2) / elapsed;
-            self.period.set(fitting.clamp(1, u64::from(CHECK_MAX)) as u32);
+            self.period
+                .set(fitting.clamp(1, u64::from(CHECK_MAX)) as u32);
             self.ticks.set(self.period.get());
         }
         match self.parked_at.get() {
@@ -227,7 +228,11 @@ impl Scheduler {
 
     /// Makes a wire known to `walk` and counted, from its start on.
     pub(crate) fn enlist(&self, wire: &Wire) {
-        let count = if wire.has(crate::wire::DAEMON) { &self.daemons } else { &self.live };
+        let count = if wire.has(crate::wire::DAEMON) {
+            &self.daemons
+        } else {
+            &self.live
+        };
         count.set(count.get() + 1);
         // SAFETY: not linked yet; it stays in place until `delist`. The list is only used here, in
         // `delist` and by walkers, none of which runs foreign code meanwhile.
@@ -239,7 +244,11 @@ impl Scheduler {
         Walker::step_over(self, wire);
         // SAFETY: enlisted; the list is used as in `enlist`.
         unsafe { (*self.all.get()).cursor_mut_from_ptr(wire).remove() };
-        let count = if wire.has(crate::wire::DAEMON) { &self.daemons } else { &self.live };
+        let count = if wire.has(crate::wire::DAEMON) {
+            &self.daemons
+        } else {
+            &self.live
+        };
         count.set(count.get() - 1);
     }
 }
@@ -302,17 +311,20 @@ pub fn park_in_background() -> Result<(), Interrupt> {
     let s = scheduler();
     let me = s.current_or_panic();
     take_interrupt(me)?;
-    assert!(s.background.get().is_null(), "another wire of this thread waits in the background already");
+    assert!(
+        s.background.get().is_null(),
+        "another wire of this thread waits in the background already"
+    );
     s.background.set(me);
     s.checked_at.set(None);
     s.ticks.set(s.period.get());
     me.reason.set(Reason::new(&BACKGROUND));
     me.state.set(State::Blocked);
     s.switch_away(me);
-    if me.state.replace(State::Runnable) == State::Interrupted {
-        return take_interrupt(me);
-    }
-    Ok(())
+    // Nothing was handed over that an interrupt could lose, so a pending one always counts: the
+    // caller may be about to block the whole thread.
+    me.state.set(State::Runnable);
+    take_interrupt(me)
 }
 
 static BACKGROUND: Kind = Kind::new("background");

@@ -70,7 +70,11 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + 'scope,
         T: 'scope,
     {
-        let how = Start { name, flags: JOINABLE, scope: &raw const self.children };
+        let how = Start {
+            name,
+            flags: JOINABLE,
+            scope: &raw const self.children,
+        };
         // SAFETY: all is good for `'scope`, and `scope` waits for the wire before that ends.
         let handle = unsafe { start(wire, stack, how, f) }?;
         self.children.live.set(self.children.live.get() + 1);
@@ -94,7 +98,9 @@ impl<'scope> Scope<'scope, '_> {
 
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("live", &self.live()).finish_non_exhaustive()
+        f.debug_struct("Scope")
+            .field("live", &self.live())
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,9 +118,20 @@ impl fmt::Debug for Scope<'_, '_> {
 #[track_caller]
 pub fn scope<'env, T>(f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T) -> T {
     let me = scheduler().current_or_panic();
-    assert!(!std::thread::panicking(), "a scope cannot be opened while the wire is unwinding");
-    let children = Children { live: Cell::new(0), panicked: Cell::new(false), parent: me };
-    let scope = Scope { children, scope: PhantomData, env: PhantomData };
+    assert!(
+        !std::thread::panicking(),
+        "a scope cannot be opened while the wire is unwinding"
+    );
+    let children = Children {
+        live: Cell::new(0),
+        panicked: Cell::new(false),
+        parent: me,
+    };
+    let scope = Scope {
+        children,
+        scope: PhantomData,
+        env: PhantomData,
+    };
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
     if result.is_err() {
         scope.cancel_all();

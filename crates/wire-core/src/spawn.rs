@@ -114,11 +114,14 @@ where
         return Err(SpawnError::TooLarge { needed, size });
     }
     let align = align_of::<Packet<F, T>>().max(STACK_ALIGN);
-    let offset = (low.addr().get() + size - size_of::<Packet<F, T>>()) / align * align - low.addr().get();
+    let offset =
+        (low.addr().get() + size - size_of::<Packet<F, T>>()) / align * align - low.addr().get();
     // SAFETY: `offset` is inside the stack (it is large enough) and aligned; nobody else uses it.
     unsafe {
         let packet = low.byte_add(offset).cast::<Packet<F, T>>();
-        packet.write(Packet { closure: ManuallyDrop::new(f) });
+        packet.write(Packet {
+            closure: ManuallyDrop::new(f),
+        });
         wire.packet.set(packet.as_ptr().cast());
         let entry = entry::<F, T>;
         Context::prepare(
@@ -138,7 +141,10 @@ where
     wire.on_free.set(stack.hand_over());
     s.enlist(wire);
     s.push(wire);
-    Ok(JoinHandle { wire: NonNull::from(wire), memory: PhantomData })
+    Ok(JoinHandle {
+        wire: NonNull::from(wire),
+        memory: PhantomData,
+    })
 }
 
 /// What runs on a new stack. Never unwinds, and returns where to go when the wire is over.
@@ -203,10 +209,16 @@ pub(crate) fn discard<T>(wire: &Wire, outcome: Outcome<T>) {
             scope.note_panic();
         }
         let what = payload.downcast_ref::<&str>().copied();
-        #[expect(clippy::disallowed_types, reason = "only looked at: what `panic!` with arguments throws")]
+        #[expect(
+            clippy::disallowed_types,
+            reason = "only looked at: what `panic!` with arguments throws"
+        )]
         let what = what.or_else(|| payload.downcast_ref().map(|s: &String| s.as_str()));
         let what = what.unwrap_or("(a payload that is not text)");
-        eprintln!("libwire: wire '{}' panicked, and nobody joins it: {what}", wire.name.get().escape_debug());
+        eprintln!(
+            "libwire: wire '{}' panicked, and nobody joins it: {what}",
+            wire.name.get().escape_debug()
+        );
     }
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(outcome))) {
         // A destructor panicked, which the panic hook has told. Dropping what it threw might
@@ -236,7 +248,11 @@ impl Wire {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let how = Start { name, flags: JOINABLE | PERMANENT, scope: ptr::null() };
+        let how = Start {
+            name,
+            flags: JOINABLE | PERMANENT,
+            scope: ptr::null(),
+        };
         // SAFETY: everything is `'static`.
         unsafe { start(self, stack, how, f) }
     }
@@ -257,7 +273,11 @@ impl Wire {
         name: &'static str,
         f: impl FnOnce() + 'static,
     ) -> Result<(), SpawnError> {
-        let how = Start { name, flags: DAEMON, scope: ptr::null() };
+        let how = Start {
+            name,
+            flags: DAEMON,
+            scope: ptr::null(),
+        };
         // SAFETY: `run()` waits for daemons, and the caller sees to the memory until then. The
         // handle, which would be bound to it, is not given out.
         unsafe { start(self, stack, how, f).map(core::mem::forget) }

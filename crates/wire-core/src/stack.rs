@@ -39,7 +39,12 @@ impl<'m> Stack<'m> {
     /// other memory; or the caller knows that what runs here fits (an ordinary panic with a
     /// backtrace needs more than 20 KiB).
     pub unsafe fn from_raw(low: NonNull<u8>, size: usize) -> Stack<'m> {
-        Stack { low, size, on_free: None, memory: PhantomData }
+        Stack {
+            low,
+            size,
+            on_free: None,
+            memory: PhantomData,
+        }
     }
 
     /// Has `call(data)` called when the stack is free again.
@@ -80,6 +85,9 @@ impl Drop for Stack<'_> {
 
 impl fmt::Debug for Stack<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stack").field("low", &self.low).field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("Stack")
+            .field("low", &self.low)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }

@@ -28,7 +28,11 @@ pub struct Timer {
 }
 
 mod adapter {
-    #![allow(missing_docs, missing_debug_implementations, reason = "what the macro makes has neither")]
+    #![allow(
+        missing_docs,
+        missing_debug_implementations,
+        reason = "what the macro makes has neither"
+    )]
     use super::{RBTreeLink, Timer, UnsafeRef, intrusive_adapter};
 
     intrusive_adapter!(

@@ -126,7 +126,10 @@ pub(crate) fn each(mut visit: impl FnMut(&Wire)) {
     let s = scheduler();
     // SAFETY: the list is only looked at.
     let first = unsafe { (*s.all.get()).front().get() }.map_or(ptr::null(), ptr::from_ref);
-    let walker = Walker { next: Cell::new(first), outer: s.walkers.get() };
+    let walker = Walker {
+        next: Cell::new(first),
+        outer: s.walkers.get(),
+    };
     s.walkers.set(&raw const walker);
     let registered = Registered(s, &raw const walker);
     // SAFETY: `next` is kept on a wire in the list by `step_over`.

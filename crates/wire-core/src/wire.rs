@@ -119,7 +119,8 @@ impl Wire {
 
     pub(crate) fn set(&self, flag: u8, on: bool) {
         let flags = self.flags.get();
-        self.flags.set(if on { flags | flag } else { flags & !flag });
+        self.flags
+            .set(if on { flags | flag } else { flags & !flag });
     }
 
     /// Ends the use of this control block and tells its owner. Transitions 6 and 7.

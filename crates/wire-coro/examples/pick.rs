@@ -24,11 +24,21 @@ struct Stack([u8; 16 * MIN_STACK]);
 
 fn main() {
     let mut stack = Box::new(Stack([0; 16 * MIN_STACK]));
-    let mut shared = Shared { main: Context::new(), other: Context::new(), number: 1 };
+    let mut shared = Shared {
+        main: Context::new(),
+        other: Context::new(),
+        number: 1,
+    };
     let (low, shared) = (stack.0.as_mut_ptr(), &raw mut shared);
     // SAFETY: stack and contexts outlive the ten switches, after which `double` is over.
     let number = unsafe {
-        Context::prepare(&raw mut (*shared).other, low, size_of::<Stack>(), double, shared.cast());
+        Context::prepare(
+            &raw mut (*shared).other,
+            low,
+            size_of::<Stack>(),
+            double,
+            shared.cast(),
+        );
         for _ in 0..10 {
             Context::switch(&raw mut (*shared).main, &raw mut (*shared).other);
         }

@@ -33,7 +33,10 @@ impl Context {
     /// An empty place. Used as the `from` of a switch it becomes the root: the computation on the
     /// thread's own stack.
     pub const fn new() -> Context {
-        Context { coroutine: None, yielder: ptr::null() }
+        Context {
+            coroutine: None,
+            yielder: ptr::null(),
+        }
     }
 
     /// Makes `this` a computation that calls `entry(arg)` on the given stack when it is first
@@ -45,11 +48,22 @@ impl Context {
     /// stack, `low` to `low + size`, which is [`STACK_ALIGN`]ed at both ends, at least
     /// [`MIN_STACK`] long and used by nothing else. Nobody guards its lower end: what `entry` does
     /// must fit.
-    pub unsafe fn prepare(this: *mut Context, low: *mut u8, size: usize, entry: Entry, arg: *mut ()) {
+    pub unsafe fn prepare(
+        this: *mut Context,
+        low: *mut u8,
+        size: usize,
+        entry: Entry,
+        arg: *mut (),
+    ) {
         debug_assert!(
-            size >= MIN_STACK && low.addr().is_multiple_of(STACK_ALIGN) && size.is_multiple_of(STACK_ALIGN)
+            size >= MIN_STACK
+                && low.addr().is_multiple_of(STACK_ALIGN)
+                && size.is_multiple_of(STACK_ALIGN)
         );
-        let stack = Borrowed { low: low.addr(), size };
+        let stack = Borrowed {
+            low: low.addr(),
+            size,
+        };
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Target>, ()| {
             // SAFETY: `this` stays in place while the computation lives, and so does the yielder;
             // `entry` is what the caller asked to be run.
@@ -59,7 +73,12 @@ impl Context {
             }
         });
         // SAFETY: valid for writes (contract); an empty or finished context needs no drop.
-        unsafe { this.write(Context { coroutine: Some(coroutine), yielder: ptr::null() }) };
+        unsafe {
+            this.write(Context {
+                coroutine: Some(coroutine),
+                yielder: ptr::null(),
+            })
+        };
     }
 
     /// Stops the running computation, keeping it in `from`, and continues `to`. Returns when
@@ -83,7 +102,9 @@ impl Context {
             let mut target = to;
             while target != from {
                 let coroutine = &raw mut (*target).coroutine;
-                let running = (*coroutine).as_mut().expect("switched to a context that is over");
+                let running = (*coroutine)
+                    .as_mut()
+                    .expect("switched to a context that is over");
                 target = match running.resume(()) {
                     CoroutineResult::Yield(next) => next,
                     CoroutineResult::Return(next) => {
@@ -98,7 +119,9 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("on_its_own_stack", &self.coroutine.is_some()).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("on_its_own_stack", &self.coroutine.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -42,7 +42,10 @@ impl Context {
     /// An empty place. Used as the `from` of a switch it becomes the root: the computation on the
     /// thread's own stack.
     pub const fn new() -> Context {
-        Context { sp: ptr::null_mut(), pc: ptr::null() }
+        Context {
+            sp: ptr::null_mut(),
+            pc: ptr::null(),
+        }
     }
 
     /// Makes `this` a computation that calls `entry(arg)` on the given stack when it is first
@@ -55,16 +58,27 @@ impl Context {
     /// [`MIN_STACK`] long and used by nothing else. Nobody guards its lower end: what `entry` does
     /// must fit.
     #[inline]
-    pub unsafe fn prepare(this: *mut Context, low: *mut u8, size: usize, entry: Entry, arg: *mut ()) {
+    pub unsafe fn prepare(
+        this: *mut Context,
+        low: *mut u8,
+        size: usize,
+        entry: Entry,
+        arg: *mut (),
+    ) {
         debug_assert!(
-            size >= MIN_STACK && low.addr().is_multiple_of(STACK_ALIGN) && size.is_multiple_of(STACK_ALIGN)
+            size >= MIN_STACK
+                && low.addr().is_multiple_of(STACK_ALIGN)
+                && size.is_multiple_of(STACK_ALIGN)
         );
         // SAFETY: the two words lie in the stack (contract), aligned because its top is.
         unsafe {
             let sp = low.add(size).cast::<*const ()>().sub(2);
             sp.write(entry as *const ());
             sp.add(1).write(arg);
-            this.write(Context { sp: sp.cast(), pc: first as *const u8 });
+            this.write(Context {
+                sp: sp.cast(),
+                pc: first as *const u8,
+            });
         }
     }
 

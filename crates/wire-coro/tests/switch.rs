@@ -22,8 +22,12 @@ fn stack() -> Box<Stack> {
 /// Runs `a` and `b` on stacks of their own, starting with `a`, until somebody switches to the root.
 fn with_world(a: Entry, b: Entry) -> Vec<&'static str> {
     let (mut sa, mut sb) = (stack(), stack());
-    let mut world =
-        World { root: Context::new(), a: Context::new(), b: Context::new(), trace: RefCell::default() };
+    let mut world = World {
+        root: Context::new(),
+        a: Context::new(),
+        b: Context::new(),
+        trace: RefCell::default(),
+    };
     let w = &raw mut world;
     // SAFETY: stacks and world live until both are over, which the tests below see to.
     unsafe {
@@ -87,11 +91,19 @@ unsafe extern "C" fn juggle(arg: *mut ()) -> *mut Context {
         }
     }
     let power = (0..100).fold(1_u64, |p, _| p.wrapping_mul(3));
-    let kept = ints.iter().enumerate().all(|(n, i)| *i == (n as u64 + 1).wrapping_mul(power))
-        && floats.iter().enumerate().all(|(n, f)| *f == n as f64 + 100.5);
+    let kept = ints
+        .iter()
+        .enumerate()
+        .all(|(n, i)| *i == (n as u64 + 1).wrapping_mul(power))
+        && floats
+            .iter()
+            .enumerate()
+            .all(|(n, f)| *f == n as f64 + 100.5);
     // SAFETY: as above.
     unsafe {
-        (*w).trace.borrow_mut().push(if kept { "kept" } else { "lost" });
+        (*w).trace
+            .borrow_mut()
+            .push(if kept { "kept" } else { "lost" });
         &raw mut (*w).root
     }
 }
