@@ -10,6 +10,7 @@
 //! dropping, so reaching it is one addition to the thread pointer.
 
 use core::cell::{Cell, UnsafeCell};
+use core::mem::ManuallyDrop;
 use core::ptr;
 use std::time::Instant;
 
@@ -52,15 +53,18 @@ pub(crate) struct Scheduler {
 }
 
 thread_local! {
-    static SCHEDULER: Scheduler = const { Scheduler::new() };
+    /// `ManuallyDrop` because a list has a destructor: with one, every access would first check
+    /// whether the storage is still there.
+    static SCHEDULER: ManuallyDrop<Scheduler> = const { ManuallyDrop::new(Scheduler::new()) };
 }
+const _: () = assert!(!core::mem::needs_drop::<ManuallyDrop<Scheduler>>());
 
 /// This thread's scheduler. The reference is good for as long as the thread runs code, since the
 /// storage has no destructor; wires never change threads.
 #[inline(always)]
 pub(crate) fn scheduler() -> &'static Scheduler {
     // SAFETY: see above.
-    SCHEDULER.with(|s| unsafe { &*ptr::from_ref(s) })
+    SCHEDULER.with(|s| unsafe { &*ptr::from_ref::<Scheduler>(s) })
 }
 
 impl Scheduler {
