@@ -1,0 +1,119 @@
+//! Waiting for the first of several arms.
+
+use core::pin::pin;
+
+use wire_core::{Interrupt, Kind, Node, Reason, block};
+
+use crate::arm::{Arm, Group, Joined, on};
+use crate::source::Source;
+
+static ANY: Kind = Kind::new("first of several");
+
+/// Waits for the first of `arms` and gives what its function made of the item.
+///
+/// Of several that are ready at the start, the first in the slice wins, and the wire does not wait
+/// at all; so an arm that is always ready starves those behind it. Who waits is served in its turn
+/// by each source. An arm that did not win has taken nothing. With no arms at all this waits until
+/// it is interrupted.
+///
+/// # Errors
+///
+/// The interrupt that came first. An item that was taken is returned, even if an interrupt came
+/// before the wire ran. Nothing is waited for that is there already, so that also a cancelled wire
+/// gets it.
+///
+/// # Panics
+///
+/// Outside `run()`, unless an arm is ready; if an arm is there twice, or is part of a wait under way
+/// in another wire; when the function of the winning arm does.
+#[track_caller]
+pub fn wait_any<T>(arms: &[&dyn Arm<T>]) -> Result<T, Interrupt> {
+    let group = Group::new(arms);
+    let joined = Joined::new(&group);
+    let winner = match group.ask() {
+        Some(winner) => winner,
+        None => wait_for(&group)?,
+    };
+    drop(joined);
+    Ok(arms[winner].finish())
+}
+
+#[track_caller]
+fn wait_for<T>(group: &Group<'_, T>) -> Result<usize, Interrupt> {
+    let reason = match group.arms {
+        [arm] => arm.reason(),
+        _ => Reason::new(&ANY),
+    };
+    let me = pin!(Node::of_current_wire());
+    group.set_waiter(&me);
+    loop {
+        for arm in group.arms {
+            arm.link();
+        }
+        let result = block(reason);
+        if let Some(winner) = group.winner() {
+            return Ok(winner);
+        }
+        result?;
+        // A source was woken that then had nothing.
+        if let Some(winner) = group.ask() {
+            return Ok(winner);
+        }
+    }
+}
+
+/// [`wait_any`] that does not wait: `None` if no arm is ready.
+///
+/// # Panics
+///
+/// If an arm is there twice, or is part of a wait under way; when the function of the winning arm
+/// does.
+#[track_caller]
+pub fn try_any<T>(arms: &[&dyn Arm<T>]) -> Option<T> {
+    let group = Group::new(arms);
+    let joined = Joined::new(&group);
+    let winner = group.ask()?;
+    drop(joined);
+    Some(arms[winner].finish())
+}
+
+/// Waits for one source.
+///
+/// # Errors
+///
+/// As for [`wait_any`].
+///
+/// # Panics
+///
+/// Outside `run()`, unless the source is ready.
+#[track_caller]
+pub fn wait<S: Source + ?Sized>(source: &S) -> Result<S::Item, Interrupt> {
+    wait_any(&[&on(source, |item| item)])
+}
+
+/// Which of two came first, with what it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Either<A, B> {
+    /// The first one given.
+    First(A),
+    /// The second one given.
+    Second(B),
+}
+
+/// Waits for the first of two sources; if both are ready, `first` wins.
+///
+/// # Errors
+///
+/// As for [`wait_any`].
+///
+/// # Panics
+///
+/// Outside `run()`, unless one of them is ready.
+#[track_caller]
+pub fn wait_two<A, B>(first: &A, second: &B) -> Result<Either<A::Item, B::Item>, Interrupt>
+where
+    A: Source + ?Sized,
+    B: Source + ?Sized,
+{
+    wait_any(&[&on(first, Either::First), &on(second, Either::Second)])
+}

@@ -1,0 +1,283 @@
+//! One of several things that a wire waits for: a source, a link in the source's queue, and what
+//! to make of the item.
+//!
+//! ```text
+//!  frame of the waiting wire                                     elsewhere
+//!  ┌───────────────────────────────────────────────────┐
+//!  │ wait_any:  Group { winner, busy, waiter, arms }   │
+//!  │               ▲                          │        │
+//!  │      ┌────────┴───────┐        ┌─────────┘        │
+//!  │  ┌───┴──────────┐ ┌───┴──────────┐                │
+//!  │  │ On: group    │ │ On: group    │                │
+//!  │  │     item     │ │     item     │                │
+//!  │  │     node ◄───┼─┼──────────────┼────────────────┼──► the queue of source 1
+//!  │  └──────────────┘ │     node ◄───┼────────────────┼──► the queue of source 2
+//!  │                   └──────────────┘                │
+//!  └───────────────────────────────────────────────────┘
+//! ```
+//!
+//! A source that becomes ready wakes the oldest node of its queue. If that is an arm, [`woken`]
+//! runs, in the wire that made the source ready: it takes the item into the arm, names the arm the
+//! winner, unlinks the other arms, and makes the waiting wire runnable.
+
+use core::cell::Cell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::ptr::{self, NonNull};
+
+use wire_core::{Node, Reason, outside::without_wire};
+
+use crate::source::Source;
+
+const NOBODY: usize = usize::MAX;
+
+/// The arms of one wait.
+pub(crate) struct Group<'g, T> {
+    pub(crate) arms: &'g [&'g dyn Arm<T>],
+    /// The index of the arm that has taken an item.
+    winner: Cell<usize>,
+    /// A source is being asked, perhaps by foreign code; another arm that is woken meanwhile must
+    /// not decide the wait as well.
+    busy: Cell<bool>,
+    /// A node of the wire that waits, while arms are linked.
+    waiter: Cell<*const Node>,
+}
+
+impl<'g, T> Group<'g, T> {
+    pub(crate) fn new(arms: &'g [&'g dyn Arm<T>]) -> Self {
+        Group {
+            arms,
+            winner: Cell::new(NOBODY),
+            busy: Cell::new(false),
+            waiter: Cell::new(ptr::null()),
+        }
+    }
+
+    pub(crate) fn winner(&self) -> Option<usize> {
+        Some(self.winner.get()).filter(|&winner| winner != NOBODY)
+    }
+
+    /// Names the wire that `woken` makes runnable.
+    pub(crate) fn set_waiter(&self, node: &Node) {
+        self.waiter.set(node);
+    }
+
+    /// Asks all sources in their order, until one has something.
+    pub(crate) fn ask(&self) -> Option<usize> {
+        self.busy.set(true);
+        let winner = self.arms.iter().position(|arm| arm.take());
+        self.busy.set(false);
+        self.winner.set(winner.unwrap_or(NOBODY));
+        winner
+    }
+
+    fn address(&self) -> *const () {
+        ptr::from_ref(self).cast()
+    }
+}
+
+/// The arms of a group belong to it: until this is dropped, and to no other.
+pub(crate) struct Joined<'g, T>(&'g Group<'g, T>);
+
+impl<'g, T> Joined<'g, T> {
+    #[track_caller]
+    pub(crate) fn new(group: &'g Group<'g, T>) -> Self {
+        // First, so that it also takes out those that did join if another cannot.
+        let joined = Joined(group);
+        for (index, arm) in group.arms.iter().enumerate() {
+            assert!(
+                arm.join(group.address(), index),
+                "an arm can be in one wait at a time, and only once"
+            );
+        }
+        joined
+    }
+}
+
+impl<T> Drop for Joined<'_, T> {
+    fn drop(&mut self) {
+        for arm in self.0.arms {
+            arm.leave(self.0.address());
+        }
+    }
+}
+
+pub(crate) mod steps {
+    use super::Reason;
+
+    /// What a wait does with its arms.
+    pub trait Steps<T> {
+        /// Makes the arm part of `group`, unless it is part of one.
+        fn join(&self, group: *const (), index: usize) -> bool;
+        /// Ends that, if it is this group.
+        fn leave(&self, group: *const ());
+        /// Puts the arm into its source's queue, unless it is there.
+        fn link(&self);
+        /// Takes it out, if it is there.
+        fn unlink(&self);
+        /// Takes an item into the arm, if the source has one.
+        fn take(&self) -> bool;
+        /// What the arm's function makes of the item taken.
+        fn finish(&self) -> T;
+        /// What reports say if this is the only arm.
+        fn reason(&self) -> Reason;
+    }
+}
+use steps::Steps;
+
+/// One of several things to wait for, which comes to a `T`: made by [`on`], and by nothing else.
+pub trait Arm<T>: Steps<T> {}
+
+/// The [`Arm`] that waits for a source; see [`on`].
+#[repr(C)]
+pub struct On<'a, S: Source + ?Sized, F, T> {
+    /// First, so that its address is the arm's.
+    node: Node,
+    source: &'a S,
+    /// The group the arm belongs to, of a lifetime that no type here can name; or null.
+    group: Cell<*const ()>,
+    index: Cell<usize>,
+    item: Cell<Option<S::Item>>,
+    /// Taken out while it runs.
+    function: Cell<Option<F>>,
+    result: PhantomData<fn() -> T>,
+}
+
+/// An arm of a [`wait_any`](crate::wait_any): if `source` wins, `f` makes the result of its item.
+///
+/// `f` runs in the wire that waited, after the wait, and may do as it likes. The arm can be used
+/// again and again, in one wait at a time.
+pub fn on<S, F, T>(source: &S, f: F) -> On<'_, S, F, T>
+where
+    S: Source + ?Sized,
+    F: FnMut(S::Item) -> T,
+{
+    On {
+        // SAFETY: whenever the node is linked, so by `link`, it is the first field of an `On` of
+        // these types that stays where it is; `woken` does not block.
+        node: unsafe { Node::calling(woken::<S, F, T>) },
+        source,
+        group: Cell::new(ptr::null()),
+        index: Cell::new(0),
+        item: Cell::new(None),
+        function: Cell::new(Some(f)),
+        result: PhantomData,
+    }
+}
+
+impl<S, F, T> Arm<T> for On<'_, S, F, T>
+where
+    S: Source + ?Sized,
+    F: FnMut(S::Item) -> T,
+{
+}
+
+impl<S, F, T> Steps<T> for On<'_, S, F, T>
+where
+    S: Source + ?Sized,
+    F: FnMut(S::Item) -> T,
+{
+    fn join(&self, group: *const (), index: usize) -> bool {
+        let free = self.group.get().is_null();
+        if free {
+            self.group.set(group);
+            self.index.set(index);
+        }
+        free
+    }
+
+    fn leave(&self, group: *const ()) {
+        if ptr::eq(self.group.get(), group) {
+            self.node.unlink();
+            self.group.set(ptr::null());
+        }
+    }
+
+    fn link(&self) {
+        if !self.node.is_linked() {
+            // SAFETY: only called while the arm is part of a group, that is while its `Joined`
+            // borrows it: it stays where it is, and `leave` unlinks the node before that ends. The
+            // queue is the source's, borrowed for longer.
+            unsafe { self.source.queue().push(Pin::new_unchecked(&self.node)) };
+        }
+    }
+
+    fn unlink(&self) {
+        self.node.unlink();
+    }
+
+    fn take(&self) -> bool {
+        let item = without_wire(|| self.source.try_take());
+        let taken = item.is_some();
+        self.item.set(item);
+        taken
+    }
+
+    fn finish(&self) -> T {
+        let item = self.item.take().expect("an arm that won has its item");
+        let mut function = self
+            .function
+            .take()
+            .expect("the function of this arm panicked, or is running");
+        let result = function(item);
+        self.function.set(Some(function));
+        result
+    }
+
+    fn reason(&self) -> Reason {
+        self.source.reason()
+    }
+}
+
+/// Ends the time in which the group is busy, and has its wire look what came of it: also if a
+/// source panics, since the arm is in no queue any more.
+struct Asking<'g, T>(&'g Group<'g, T>);
+
+impl<T> Drop for Asking<'_, T> {
+    fn drop(&mut self) {
+        self.0.busy.set(false);
+        // SAFETY: the waiter is set while arms are linked, and one was; the wire is in `wait_any`.
+        unsafe { Node::unblock(NonNull::from(&*self.0.waiter.get())) };
+    }
+}
+
+/// Decides the wait of the arm that `node` is of, if its source has something. Otherwise its wire
+/// goes on to find that out.
+///
+/// # Safety
+///
+/// The node is that of such an arm, was linked until now, and is no longer.
+unsafe fn woken<S, F, T>(node: NonNull<Node>)
+where
+    S: Source + ?Sized,
+    F: FnMut(S::Item) -> T,
+{
+    // SAFETY: by contract; the node is the first field. The arm was linked, so it is in a group,
+    // whose `wait_any` borrows it and does not go on before somebody has run that wire.
+    let (arm, group) = unsafe {
+        let arm = node.cast::<On<'_, S, F, T>>().as_ref();
+        (arm, &*arm.group.get().cast::<Group<'_, T>>())
+    };
+    if group.busy.get() || group.winner().is_some() {
+        // Whoever is busy with it makes the wire go on, and that one links this arm again.
+        return;
+    }
+    group.busy.set(true);
+    let asking = Asking(group);
+    if arm.take() {
+        group.winner.set(arm.index.get());
+        for arm in group.arms {
+            arm.unlink();
+        }
+    }
+    drop(asking);
+}
+
+impl<S: Source + ?Sized, F, T> fmt::Debug for On<'_, S, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("On")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
