@@ -121,7 +121,7 @@ pub mod outside {
     pub use crate::timer::{NEVER, Timer, TimerAdapter, set_timer_hook};
     use core::ptr;
 
-    use crate::{Wire, scheduler::scheduler};
+    use crate::{Wire, WireInfo, scheduler::scheduler};
 
     /// Calls `f` with the timer of the running wire.
     ///
@@ -155,6 +155,11 @@ pub mod outside {
         }
         let _back = Back(scheduler().current.replace(ptr::null()));
         f()
+    }
+
+    /// The running wire. Reads a few cells and nothing else, so a signal handler may call it.
+    pub fn current_info() -> Option<WireInfo> {
+        scheduler().current().map(WireInfo::of)
     }
 
     /// Whether the caller runs in a wire.

@@ -20,7 +20,7 @@ pub struct WireInfo {
 }
 
 impl WireInfo {
-    fn of(wire: &Wire) -> WireInfo {
+    pub(crate) fn of(wire: &Wire) -> WireInfo {
         let (low, size) = wire.stack.get();
         WireInfo {
             name: wire.name.get(),
