@@ -1,0 +1,161 @@
+//! The system calls that stacks take, each with the quirks of its errors.
+
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
+
+use crate::StackError;
+
+/// How the pages below a stack are kept from being touched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guards {
+    /// By markers in the page table, where the kernel has them (Linux 6.13 and later), else by
+    /// `mprotect`. Markers leave the mapping in one piece, so a million stacks are fine.
+    #[default]
+    Markers,
+    /// By `mprotect`. Each stack then takes two of the process's mappings, whose number
+    /// `vm.max_map_count` limits: by default to some 32,000 stacks.
+    Mprotect,
+}
+
+/// `MADV_GUARD_INSTALL`, younger than the C library's headers.
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+/// The largest guard in the process: how far below a stack the overflow detector looks.
+static LARGEST_GUARD: AtomicUsize = AtomicUsize::new(0);
+
+pub(crate) fn largest_guard() -> usize {
+    LARGEST_GUARD.load(Ordering::Relaxed)
+}
+
+pub(crate) fn page_size() -> usize {
+    // SAFETY: asks for a number.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).expect("a system has a page size")
+}
+
+/// `size` in whole pages.
+pub(crate) fn whole_pages(size: usize) -> Option<usize> {
+    size.checked_next_multiple_of(page_size())
+}
+
+/// Maps fresh memory that counts only when touched.
+pub(crate) fn map(bytes: NonZeroUsize) -> Result<NonNull<u8>, StackError> {
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE | MapFlags::MAP_STACK;
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    unsafe { mmap_anonymous(None, bytes, access, flags) }
+        .map(NonNull::cast)
+        .map_err(|errno| StackError::Map {
+            bytes: bytes.get(),
+            errno: errno as i32,
+        })
+}
+
+/// # Safety
+///
+/// The range is a mapping of the caller's, used by nobody any more.
+pub(crate) unsafe fn unmap(low: NonNull<u8>, bytes: usize) {
+    // SAFETY: the caller's promise. It fails only where the range is none, or where unmapping would
+    // split one mapping too many, which a whole mapping does not.
+    let done = unsafe { munmap(low.cast(), bytes) };
+    debug_assert_eq!(done, Ok(()));
+}
+
+/// Makes every access to whole pages fault. Says which way it was done.
+///
+/// # Safety
+///
+/// The range is memory of the caller's, in whole pages, and nobody will use it again.
+pub(crate) unsafe fn guard(
+    low: NonNull<u8>,
+    bytes: usize,
+    how: Guards,
+) -> Result<Guards, StackError> {
+    LARGEST_GUARD.fetch_max(bytes, Ordering::Relaxed);
+    if how == Guards::Markers {
+        // SAFETY: only makes the caller's range inaccessible, or fails.
+        let done = unsafe { libc::madvise(low.as_ptr().cast(), bytes, MADV_GUARD_INSTALL) };
+        match Errno::result(done) {
+            Ok(_) => return Ok(Guards::Markers),
+            // An older kernel, or memory that is locked.
+            Err(Errno::EINVAL) => {}
+            Err(errno) => return Err(guard_error(errno)),
+        }
+    }
+    // SAFETY: as above.
+    unsafe { mprotect(low.cast(), bytes, ProtFlags::PROT_NONE) }.map_err(guard_error)?;
+    Ok(Guards::Mprotect)
+}
+
+#[cold]
+fn guard_error(errno: Errno) -> StackError {
+    StackError::Guard {
+        errno: errno as i32,
+        limit: max_map_count(),
+    }
+}
+
+/// The limit on the number of mappings, read without allocating.
+fn max_map_count() -> Option<usize> {
+    let mut text = [0_u8; 24];
+    // SAFETY: plain system calls; `read` gets the buffer it fills and its length.
+    let length = unsafe {
+        let path = c"/proc/sys/vm/max_map_count".as_ptr();
+        let fd = libc::open(path, libc::O_RDONLY | libc::O_CLOEXEC);
+        if fd < 0 {
+            return None;
+        }
+        let length = libc::read(fd, text.as_mut_ptr().cast(), text.len());
+        libc::close(fd);
+        length
+    };
+    let text = text.get(..usize::try_from(length).ok()?)?;
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+/// Keeps the kernel from backing the range by huge pages: the first touch of a stack would take
+/// 2 MiB instead of 4 KiB.
+///
+/// # Safety
+///
+/// The range is memory of the caller's.
+pub(crate) unsafe fn no_huge_pages(low: NonNull<u8>, bytes: usize) {
+    // SAFETY: no contents change. Fails on kernels without huge pages, which is just as well.
+    let _ = unsafe { madvise(low.cast(), bytes, MmapAdvise::MADV_NOHUGEPAGE) };
+}
+
+/// Gives whole pages back to the system; they read as zero afterwards.
+///
+/// # Safety
+///
+/// The range is memory of the caller's, whose contents nobody needs.
+pub(crate) unsafe fn discard(low: NonNull<u8>, bytes: usize) {
+    // SAFETY: the caller's promise. Fails for locked memory, which then stays.
+    let _ = unsafe { madvise(low.cast(), bytes, MmapAdvise::MADV_DONTNEED) };
+}
+
+/// Calls `found` with each of the pages from `low`, as a number, and whether it is in memory. Says
+/// `false` if the range is not mapped.
+pub(crate) fn residency(low: usize, bytes: usize, mut found: impl FnMut(usize, bool)) -> bool {
+    const CHUNK: usize = 256;
+    let page = page_size();
+    let pages = bytes.div_ceil(page);
+    let mut state = [0_u8; CHUNK];
+    for first in (0..pages).step_by(CHUNK) {
+        let count = CHUNK.min(pages - first);
+        let from = std::ptr::without_provenance_mut(low + first * page);
+        // SAFETY: `mincore` only looks at the page table; it writes one byte per page to `state`,
+        // which has room for `count`.
+        if unsafe { libc::mincore(from, count * page, state.as_mut_ptr()) } != 0 {
+            return false;
+        }
+        for (at, byte) in state[..count].iter().enumerate() {
+            found(first + at, byte & 1 != 0);
+        }
+    }
+    true
+}
