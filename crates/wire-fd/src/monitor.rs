@@ -1,0 +1,381 @@
+//! The monitor: a wire like any other, one per OS thread, that waits for the kernel on behalf of
+//! the others.
+//!
+//! ```text
+//!         (1) somebody waits for a descriptor, a moment or another thread
+//!   ┌──────┐ ────────────────────────────────────────────► ┌─────────┐ ◄──────┐
+//!   │ idle │                                               │ looking │        │ (3) nobody else can
+//!   └──────┘ ◄──────────────────────────────────────────── └─────────┘        │     run, or some
+//!     a plain block: `run()` may end   (4) nobody waits     │   (2) others    │     50 µs passed
+//!     or find the rest stuck                                ▼    are ready    │
+//!                                                      ┌────────────┐         │
+//!                                                      │ background │ ────────┘
+//!                                                      └────────────┘
+//! ```
+//!
+//! *Looking* sleeps in the kernel only if no other wire is ready. wire-core knows a background wire
+//! and no more; nothing outside this crate knows epoll.
+
+use std::cell::{Cell, OnceCell, UnsafeCell};
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use intrusive_collections::{Bound, RBTree, UnsafeRef};
+use nix::errno::Errno;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use wire_core::outside::{self, NEVER, Timer, TimerAdapter};
+use wire_core::{Interrupt, Kind, Reason, Wire, block};
+use wire_stack::Arena;
+
+use crate::clock::now;
+use crate::error::RegisterError;
+use crate::mailbox::{Mailbox, Waker};
+use crate::table::{Entry, Table, readiness};
+
+/// As many events as one look takes: a thousand busy connections need one system call.
+const EVENTS: usize = 1024;
+/// The word of the mailbox's eventfd; generations are never 0.
+const MAILBOX: u64 = 0;
+
+static IDLE: Kind = Kind::new("monitor idle");
+
+pub(crate) struct Monitor {
+    epoll: Epoll,
+    pub(crate) table: Table,
+    mailbox: Arc<Mailbox>,
+    /// Waits under way that only this wire can end, timers apart.
+    waiters: Cell<usize>,
+    timers: UnsafeCell<RBTree<TimerAdapter>>,
+    events: UnsafeCell<[libc::epoll_event; EVENTS]>,
+    running: Cell<bool>,
+    /// It sits in its idle block.
+    idle: Cell<bool>,
+    wire: Wire,
+    arena: Arena,
+}
+
+thread_local! {
+    static MONITOR: OnceCell<Box<Monitor>> = const { OnceCell::new() };
+}
+
+/// Calls `f` with this thread's monitor, which is set up at the first call: the one place where
+/// this crate allocates.
+pub(crate) fn with<R>(f: impl FnOnce(&Monitor) -> R) -> Result<R, RegisterError> {
+    MONITOR
+        .try_with(|cell| {
+            if let Some(monitor) = cell.get() {
+                return Ok(f(monitor));
+            }
+            let monitor = Box::new(Monitor::new()?);
+            outside::set_timer_hook(unlink_timer);
+            Ok(f(cell.get_or_init(|| monitor)))
+        })
+        .map_err(|_| RegisterError::ThreadEnds)?
+}
+
+/// The address of this thread's wires for other threads.
+///
+/// # Errors
+///
+/// If the thread's monitor cannot be set up.
+pub fn waker() -> Result<Waker, RegisterError> {
+    with(|monitor| Waker {
+        mailbox: Arc::clone(&monitor.mailbox),
+    })
+}
+
+/// Calls `wait`, which waits for a [`Post`](crate::Post) from another OS thread. While it waits, the
+/// wires of this thread are not stuck, and the thread sleeps in the kernel if it has nothing to do.
+///
+/// # Errors
+///
+/// If the thread's monitor cannot be set up; `wait` is not called then.
+pub fn expect_post<R>(wait: impl FnOnce() -> R) -> Result<R, RegisterError> {
+    with(|monitor| {
+        let _waiting = monitor.waiting()?;
+        Ok(wait())
+    })?
+}
+
+impl Monitor {
+    fn new() -> Result<Monitor, RegisterError> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let mailbox = Arc::new(Mailbox::new()?);
+        epoll.add(
+            &mailbox.event,
+            EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, MAILBOX),
+        )?;
+        Ok(Monitor {
+            epoll,
+            table: Table::map()?,
+            mailbox,
+            waiters: Cell::new(0),
+            timers: UnsafeCell::new(RBTree::new(TimerAdapter::NEW)),
+            events: UnsafeCell::new([libc::epoll_event { events: 0, u64: 0 }; EVENTS]),
+            running: Cell::new(false),
+            idle: Cell::new(false),
+            wire: Wire::new(),
+            arena: Arena::builder()
+                .count(1)
+                .build()
+                .map_err(RegisterError::Stack)?,
+        })
+    }
+
+    /// Registers a descriptor for both directions, edge-triggered.
+    pub(crate) fn register(&self, fd: BorrowedFd<'_>) -> Result<NonNull<Entry>, RegisterError> {
+        let (entry, word) = self.table.open(fd.as_raw_fd())?;
+        let flags = EpollFlags::EPOLLIN
+            | EpollFlags::EPOLLOUT
+            | EpollFlags::EPOLLRDHUP
+            | EpollFlags::EPOLLPRI
+            | EpollFlags::EPOLLET;
+        match self.epoll.add(fd, EpollEvent::new(flags, word)) {
+            Ok(()) => Ok(entry),
+            Err(Errno::EPERM) => Err(RegisterError::NotPollable),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Undoes `register`, while the descriptor is still open.
+    pub(crate) fn deregister(&self, fd: BorrowedFd<'_>, entry: &Entry) {
+        entry.retire();
+        // It fails only if the descriptor was closed behind our back, which removed it.
+        let _ = self.epoll.delete(fd);
+    }
+
+    /// Counts a wait until the guard is dropped, and sees to it that the monitor runs.
+    pub(crate) fn waiting(&self) -> Result<Waiting<'_>, RegisterError> {
+        self.start()?;
+        self.waiters.set(self.waiters.get() + 1);
+        Ok(Waiting(self))
+    }
+
+    fn start(&self) -> Result<(), RegisterError> {
+        if self.running.get() {
+            if self.idle.replace(false) {
+                outside::unblock(&self.wire);
+            }
+            return Ok(());
+        }
+        let stack = self.arena.stack().map_err(RegisterError::Stack)?;
+        // SAFETY: control block and stack belong to the thread's storage, which outlives `run()`.
+        unsafe { self.wire.spawn_daemon(stack, "monitor", monitor) }
+            .map_err(RegisterError::Spawn)?;
+        self.running.set(true);
+        Ok(())
+    }
+
+    fn no_timers(&self) -> bool {
+        // SAFETY: the tree is only used in this file, in steps that run no foreign code.
+        unsafe { (*self.timers.get()).is_empty() }
+    }
+
+    fn serve(&self) -> Result<(), Interrupt> {
+        loop {
+            if self.waiters.get() == 0 && self.no_timers() {
+                self.idle.set(true);
+                block(Reason::new(&IDLE))?;
+                continue;
+            }
+            self.look();
+            outside::park_in_background()?;
+        }
+    }
+
+    /// One look at the kernel, the mailbox and the clock; sleeps until there is something if no
+    /// other wire is ready.
+    fn look(&self) {
+        let mut timeout = 0;
+        if wire_core::is_only_one() && self.mailbox.may_sleep() {
+            timeout = self.until_next_timer();
+        }
+        let events = self.events.get().cast::<libc::epoll_event>();
+        let count = match wait_for_events(self.epoll.0.as_fd(), events, timeout) {
+            Ok(count) => count,
+            Err(Errno::EINTR) => 0,
+            Err(errno) => panic!("epoll_pwait2: {}", errno.desc()),
+        };
+        self.mailbox.awake();
+        for index in 0..count {
+            // SAFETY: the kernel has filled in `count` events, and nothing else uses the array.
+            let event = unsafe { events.add(index).read() };
+            if event.u64 != MAILBOX
+                && let Some(entry) = self.table.find(event.u64)
+            {
+                notify(entry, readiness(event.events));
+            }
+        }
+        self.mailbox.drain();
+        if !self.no_timers() {
+            self.fire(now());
+        }
+    }
+
+    /// Nanoseconds to sleep at most.
+    fn until_next_timer(&self) -> u64 {
+        // SAFETY: as in `no_timers`.
+        let next = unsafe {
+            (*self.timers.get())
+                .front()
+                .get()
+                .map(|timer| timer.at.get())
+        };
+        next.map_or(NEVER, |at| at.saturating_sub(now()))
+    }
+
+    /// Puts the timer of the running wire where its nearest moment wants it. One that is too early
+    /// is left, since moments mostly move on: it will find nothing due, and be put right then.
+    pub(crate) fn arm(&self, timer: &Timer) -> Result<(), RegisterError> {
+        let at = timer.deadline.get().min(timer.sleep.get());
+        if at == NEVER || (timer.is_linked() && timer.at.get() <= at) {
+            return Ok(());
+        }
+        self.start()?;
+        self.unlink(timer);
+        self.link(timer, at);
+        Ok(())
+    }
+
+    fn link(&self, timer: &Timer, at: u64) {
+        timer.at.set(at);
+        // SAFETY: not linked; the wire's end unlinks it (`unlink_timer`), so it stays in place.
+        // `upper_bound` keeps equal moments in order of arming.
+        unsafe {
+            let timer = UnsafeRef::from_raw(ptr::from_ref(timer));
+            (*self.timers.get())
+                .upper_bound_mut(Bound::Included(&at))
+                .insert_after(timer);
+        }
+    }
+
+    fn unlink(&self, timer: &Timer) {
+        if timer.is_linked() {
+            // SAFETY: linked timers of this thread are linked in this tree.
+            unsafe { (*self.timers.get()).cursor_mut_from_ptr(timer).remove() };
+        }
+    }
+
+    fn fire(&self, now: u64) {
+        loop {
+            // SAFETY: as in `no_timers`; a linked timer's wire is alive.
+            let timer = unsafe {
+                let mut first = (*self.timers.get()).front_mut();
+                match first.get() {
+                    Some(timer) if timer.at.get() <= now => {}
+                    _ => return,
+                }
+                first.remove()
+            };
+            let Some(timer) = timer else { return };
+            let wire = timer.wire();
+            let later = |moment: u64| if moment > now { moment } else { NEVER };
+            let next = later(timer.deadline.get()).min(later(timer.sleep.get()));
+            if timer.sleep.get() <= now {
+                timer.sleep.set(NEVER);
+                outside::unblock(wire);
+            }
+            if timer.deadline.get() <= now {
+                outside::deadline_passed(wire);
+            }
+            if next != NEVER {
+                self.link(&timer, next);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor")
+            .field("waiters", &self.waiters)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the monitor's wire runs, until it is cancelled at the end of `run()`.
+fn monitor() {
+    struct Running;
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = with(|monitor| {
+                monitor.running.set(false);
+                monitor.idle.set(false);
+            });
+        }
+    }
+    let _running = Running;
+    // Only a cancellation ends it.
+    let _ = with(Monitor::serve);
+}
+
+/// Takes the timer of a wire that ends out of the tree.
+fn unlink_timer(timer: &Timer) {
+    let _ = with(|monitor| monitor.unlink(timer));
+}
+
+/// Adds to what is remembered of a descriptor and wakes who waits for it.
+pub(crate) fn notify(entry: &Entry, state: u8) {
+    entry.set(state);
+    if state & crate::table::READ != 0 {
+        entry.readers.wake_all();
+    }
+    if state & crate::table::WRITE != 0 {
+        entry.writers.wake_all();
+    }
+}
+
+/// A wait under way; while one is, the monitor looks.
+pub(crate) struct Waiting<'a>(&'a Monitor);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiters.set(self.0.waiters.get() - 1);
+    }
+}
+
+/// `epoll_pwait2`, or `epoll_wait` on kernels before 5.11. `timeout` is in nanoseconds.
+fn wait_for_events(
+    epoll: BorrowedFd<'_>,
+    events: *mut libc::epoll_event,
+    timeout: u64,
+) -> Result<usize, Errno> {
+    let time = libc::timespec {
+        tv_sec: (timeout / 1_000_000_000) as libc::time_t,
+        tv_nsec: (timeout % 1_000_000_000) as libc::c_long,
+    };
+    let time_or_forever = if timeout == NEVER {
+        ptr::null()
+    } else {
+        &raw const time
+    };
+    // SAFETY: the array has `EVENTS` places and is used by nobody else; the time lives here. The
+    // system call is made directly because not every C library knows it.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_epoll_pwait2,
+            epoll.as_raw_fd(),
+            events,
+            EVENTS as libc::c_int,
+            time_or_forever,
+            ptr::null::<libc::sigset_t>(),
+            0_usize,
+        )
+    };
+    match Errno::result(result) {
+        Err(Errno::ENOSYS) => {}
+        other => return other.map(|count| count as usize),
+    }
+    let millis = if timeout == NEVER {
+        -1
+    } else {
+        timeout.div_ceil(1_000_000).min(libc::c_int::MAX as u64) as libc::c_int
+    };
+    // SAFETY: as above.
+    let result =
+        unsafe { libc::epoll_wait(epoll.as_raw_fd(), events, EVENTS as libc::c_int, millis) };
+    Errno::result(result).map(|count| count as usize)
+}

@@ -1,0 +1,79 @@
+//! Signals that a wire waits for, by signalfd.
+
+use std::fmt;
+use std::io;
+
+use nix::errno::Errno;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use crate::error::RegisterError;
+use crate::watch::Watch;
+
+/// A set of signals, received here instead of interrupting the program.
+///
+/// They are blocked for this OS thread while this lives. Other threads of the program must block
+/// them as well, or the kernel may pick one of those to interrupt: make this before starting
+/// threads, which inherit the mask.
+///
+/// ```
+/// use wire_fd::{Signal, Signals};
+///
+/// wire_core::run(|| {
+///     let signals = Signals::new(&[Signal::SIGUSR1])?;
+///     # // SAFETY: sends a signal that is blocked to this very thread.
+///     # unsafe { libc::raise(libc::SIGUSR1) };
+///     // … somebody sends SIGUSR1 …
+///     assert_eq!(signals.wait()?, Signal::SIGUSR1);
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+pub struct Signals {
+    fd: Watch<SignalFd>,
+    /// The thread's mask before.
+    before: SigSet,
+}
+
+impl Signals {
+    /// Starts to receive `signals`.
+    ///
+    /// # Errors
+    ///
+    /// See [`RegisterError`].
+    pub fn new(signals: &[Signal]) -> Result<Signals, RegisterError> {
+        let set: SigSet = signals.iter().copied().collect();
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let fd = Watch::new_nonblocking(fd)?;
+        let before = set.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Signals { fd, before })
+    }
+
+    /// Waits for the next of the signals.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Watch::readable`].
+    pub fn wait(&self) -> io::Result<Signal> {
+        let info = self.fd.read_with(|fd| match fd.read_signal() {
+            Ok(Some(info)) => Ok(info),
+            Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(errno) => Err(errno.into()),
+        })?;
+        Signal::try_from(info.ssi_signo as libc::c_int).map_err(|_| Errno::EINVAL.into())
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // The mask it gave us is a valid one.
+        let _ = self.before.thread_set_mask();
+    }
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signals").finish_non_exhaustive()
+    }
+}

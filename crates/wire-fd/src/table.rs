@@ -1,0 +1,165 @@
+//! What is known of each descriptor, in a table indexed by its number.
+//!
+//! ```text
+//!   one mapping, reserved for as many descriptors as the hard limit allows; the kernel gives it
+//!   memory page by page as numbers come into use, and entries never move
+//!   ┌─────────┬─────────┬─────────┬─ ─ ─
+//!   │ Entry 0 │ Entry 1 │ Entry 2 │
+//!   └─────────┴─────────┴─────────┴─ ─ ─
+//!   epoll's data word:  generation << 32 | descriptor     never a pointer
+//! ```
+//!
+//! A number is used again for another descriptor as soon as it is closed, and the kernel may still
+//! hold events for the one before; the generation tells them apart.
+
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+use std::os::fd::RawFd;
+use std::ptr::NonNull;
+
+use nix::errno::Errno;
+
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use nix::sys::resource::{Resource, getrlimit};
+use wire_core::WaitQueue;
+
+use crate::error::RegisterError;
+
+/// Remembered readiness, one bit each.
+pub(crate) const READ: u8 = 1;
+pub(crate) const WRITE: u8 = 2;
+/// The other side is done or the connection broken: a short read no longer means "drained".
+pub(crate) const ENDING: u8 = 4;
+/// The owner has closed it; waiting ends with an error.
+pub(crate) const CLOSED: u8 = 8;
+
+/// One registered descriptor.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// 0 in memory never used; the first registration makes it 1.
+    generation: Cell<u32>,
+    pub(crate) state: Cell<u8>,
+    /// Operations since the last turn given to others.
+    spent: Cell<u8>,
+    pub(crate) readers: WaitQueue,
+    pub(crate) writers: WaitQueue,
+}
+
+impl Entry {
+    pub(crate) fn set(&self, bits: u8) {
+        self.state.set(self.state.get() | bits);
+    }
+
+    pub(crate) fn clear(&self, bits: u8) {
+        self.state.set(self.state.get() & !bits);
+    }
+
+    pub(crate) fn has(&self, bits: u8) -> bool {
+        self.state.get() & bits != 0
+    }
+
+    /// Counts an operation; says how many there were since [`refill`](Entry::refill).
+    pub(crate) fn spend(&self) -> u8 {
+        let spent = self.spent.get() + 1;
+        self.spent.set(spent);
+        spent
+    }
+
+    pub(crate) fn refill(&self) {
+        self.spent.set(0);
+    }
+
+    /// Ends the registration: events still on their way no longer match.
+    pub(crate) fn retire(&self) {
+        self.generation.set(next(self.generation.get()));
+    }
+}
+
+fn next(generation: u32) -> u32 {
+    generation.wrapping_add(1).max(1)
+}
+
+/// A program that raises its limit beyond this gets an error, not a larger reservation.
+const MOST: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    entries: NonNull<Entry>,
+    len: usize,
+}
+
+impl Table {
+    pub(crate) fn map() -> Result<Table, RegisterError> {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        let len = usize::try_from(hard).map_or(MOST, |hard| hard.clamp(1024, MOST));
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let bytes = NonZeroUsize::new(len * size_of::<Entry>()).ok_or(Errno::EINVAL)?;
+        // SAFETY: a new mapping at an address of the kernel's choice; it touches nothing else.
+        let entries = unsafe { mmap_anonymous(None, bytes, access, flags) }?;
+        Ok(Table {
+            entries: entries.cast(),
+            len,
+        })
+    }
+
+    fn at(&self, fd: RawFd) -> Option<NonNull<Entry>> {
+        let index = usize::try_from(fd).ok().filter(|index| *index < self.len)?;
+        // SAFETY: inside the mapping.
+        Some(unsafe { self.entries.add(index) })
+    }
+
+    /// A fresh entry for `fd` and the word for epoll.
+    pub(crate) fn open(&self, fd: RawFd) -> Result<(NonNull<Entry>, u64), RegisterError> {
+        let entry = self.at(fd).ok_or(RegisterError::TooLarge {
+            fd,
+            limit: self.len,
+        })?;
+        // SAFETY: the mapping is zeroed or holds an entry; reading the number is fine in both, and
+        // an entry without a registration has nobody waiting in it.
+        let generation = unsafe {
+            let generation = next((*entry.as_ptr().cast_const()).generation.get());
+            entry.write(Entry {
+                generation: Cell::new(generation),
+                state: Cell::new(0),
+                spent: Cell::new(0),
+                readers: WaitQueue::new(),
+                writers: WaitQueue::new(),
+            });
+            generation
+        };
+        Ok((entry, u64::from(generation) << 32 | fd as u64))
+    }
+
+    /// The entry that epoll's word means, unless its registration is over.
+    pub(crate) fn find(&self, word: u64) -> Option<&Entry> {
+        let entry = self.at(word as u32 as RawFd)?;
+        // SAFETY: words come from `open`, so the entry was written; entries never move.
+        let entry = unsafe { entry.as_ref() };
+        (entry.generation.get() == (word >> 32) as u32).then_some(entry)
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `map`; its owner, the monitor, is going away with the thread.
+        let _ = unsafe { munmap(self.entries.cast(), self.len * size_of::<Entry>()) };
+    }
+}
+
+/// What a kernel event says, in the table's bits.
+pub(crate) fn readiness(events: u32) -> u8 {
+    let has = |bits: i32| events & bits as u32 != 0;
+    let ending = has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR);
+    let mut state = 0;
+    if ending || has(libc::EPOLLIN | libc::EPOLLPRI) {
+        state |= READ;
+    }
+    if has(libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR) {
+        state |= WRITE;
+    }
+    if ending {
+        state |= ENDING;
+    }
+    state
+}
