@@ -40,6 +40,8 @@ const EVENTS: usize = 1024;
 /// The word of the mailbox's eventfd; generations are never 0.
 const MAILBOX: u64 = 0;
 
+const NO_EVENT: libc::epoll_event = libc::epoll_event { events: 0, u64: 0 };
+
 static IDLE: Kind = Kind::new("monitor idle");
 
 pub(crate) struct Monitor {
@@ -49,7 +51,8 @@ pub(crate) struct Monitor {
     /// Waits under way that only this wire can end, timers apart.
     waiters: Cell<usize>,
     timers: UnsafeCell<RBTree<TimerAdapter>>,
-    events: UnsafeCell<[libc::epoll_event; EVENTS]>,
+    /// On the heap, since a monitor is made in whichever wire first waits, on its small stack.
+    events: Box<[UnsafeCell<libc::epoll_event>]>,
     running: Cell<bool>,
     /// It sits in its idle block.
     idle: Cell<bool>,
@@ -114,7 +117,7 @@ impl Monitor {
             mailbox,
             waiters: Cell::new(0),
             timers: UnsafeCell::new(RBTree::new(TimerAdapter::NEW)),
-            events: UnsafeCell::new([libc::epoll_event { events: 0, u64: 0 }; EVENTS]),
+            events: (0..EVENTS).map(|_| UnsafeCell::new(NO_EVENT)).collect(),
             running: Cell::new(false),
             idle: Cell::new(false),
             wire: Wire::new(),
@@ -193,7 +196,7 @@ impl Monitor {
         if wire_core::is_only_one() && self.mailbox.may_sleep() {
             timeout = self.until_next_timer();
         }
-        let events = self.events.get().cast::<libc::epoll_event>();
+        let events = self.events.as_ptr().cast_mut().cast::<libc::epoll_event>();
         let count = match wait_for_events(self.epoll.0.as_fd(), events, timeout) {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
