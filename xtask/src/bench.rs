@@ -17,8 +17,6 @@ pub(crate) struct Args {
 enum Which {
     /// The web example beside the same handler on its peers
     Web(Forwarded),
-    /// Switches, channels and locks beside their peers
-    Core(Forwarded),
 }
 
 #[derive(clap::Args)]
@@ -38,24 +36,26 @@ pub(crate) fn run(args: &Args) -> run::Result {
     }
     let (package, forwarded) = match &args.which {
         Which::Web(forwarded) => ("bench-web", forwarded),
-        Which::Core(forwarded) => ("bench-core", forwarded),
     };
-    let mut cargo = run::cargo([
-        "run",
-        "--release",
-        "--manifest-path",
-        "bench/Cargo.toml",
-        "--package",
-        package,
-        "--",
-    ]);
-    if let Which::Web(_) = args.which {
-        let workspace = Metadata::read()?;
-        for (option, example) in [("--server", "web"), ("--load", "load")] {
-            cargo
-                .arg(option)
-                .arg(ci::release_example(example, "bench", &workspace)?);
-        }
+    let in_bench = |command| {
+        run::cargo([
+            command,
+            "--release",
+            "--manifest-path",
+            "bench/Cargo.toml",
+            "--package",
+            package,
+        ])
+    };
+    // `run` builds no more than the harness; the peers are binaries beside it.
+    run::status(&mut in_bench("build"))?;
+    let mut cargo = in_bench("run");
+    cargo.arg("--");
+    let workspace = Metadata::read()?;
+    for (option, example) in [("--server", "web"), ("--load", "load")] {
+        cargo
+            .arg(option)
+            .arg(ci::release_example(example, "bench", &workspace)?);
     }
     run::status(cargo.args(&forwarded.arguments))
 }

@@ -1,0 +1,52 @@
+//! Samples and their medians.
+
+use crate::server::Load;
+
+/// What the rounds of one server gave.
+#[derive(Default)]
+pub(crate) struct Samples {
+    pub(crate) cpu: Vec<f64>,
+    pub(crate) rate: Vec<f64>,
+    pub(crate) p50: Vec<f64>,
+    pub(crate) p99: Vec<f64>,
+    pub(crate) requests: u64,
+    pub(crate) errors: u64,
+}
+
+impl Samples {
+    pub(crate) fn push(&mut self, cpu_per_request: f64, load: &Load) {
+        self.cpu.push(cpu_per_request);
+        self.rate.push(load.rate);
+        self.p50.push(load.p50);
+        self.p99.push(load.p99);
+        self.requests += load.requests;
+        self.errors += load.errors;
+    }
+
+    pub(crate) fn range(&self) -> (f64, f64) {
+        let low = self.cpu.iter().copied().fold(f64::INFINITY, f64::min);
+        (low, self.cpu.iter().copied().fold(0.0, f64::max))
+    }
+}
+
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => sorted[n / 2],
+        n => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&[]).is_nan());
+    }
+}
