@@ -1,1 +1,79 @@
-//! User-space cooperative threads and channels: the facade over the wire crates.
+//! User-space cooperative threads ("wires") and channels, in layers that can each be used alone.
+//!
+//! ```
+//! use libwire as wire;
+//!
+//! wire::run(|| {
+//!     let job = wire::spawn(|| 6 * 7); // a wire of the default pool
+//!     assert_eq!(job.join().unwrap(), 42);
+//!
+//!     let words = vec!["wires", "take", "turns"];
+//!     let ch = wire::Channel::new(); // in this frame
+//!     wire::scope(|s| {
+//!         s.spawn(|| {
+//!             for word in &words {
+//!                 ch.send(*word).unwrap(); // returns when the receiver has it
+//!             }
+//!             ch.close();
+//!         });
+//!         let mut heard = Vec::new();
+//!         while let Ok(word) = ch.recv() {
+//!             heard.push(word);
+//!         }
+//!         assert_eq!(heard, words);
+//!     });
+//! });
+//! ```
+//!
+//! This crate is a front: everything is in the crates below, which are re-exported as modules. It
+//! adds a default pool of wires per OS thread, so that [`spawn`] and [`scope`](scope()) need no
+//! memory from their caller, and forms of [`sleep`] and the like that cannot fail.
+//!
+//! | module | crate | holds |
+//! |---|---|---|
+//! | [`core`] | wire-core | wires, scheduling, joins, cancellation, scopes, the blocking contract |
+//! | [`stack`] | wire-stack | guarded stacks, the overflow detector |
+//! | [`pool`] | wire-pool | pools of wires, static and mapped |
+//! | [`wait`] | wire-wait | waiting for the first of several |
+//! | [`channel`] | wire-channel | rendezvous channels |
+//! | [`lock`] | wire-lock | fair locks, semaphores, wait-groups |
+//! | [`fd`] | wire-fd | descriptors, timers, deadlines, signals, other threads |
+//! | [`io`] | wire-io | blocking calls on a pool of threads, files |
+//!
+//! # What goes wrong in a wire
+//!
+//! Whatever keeps one state per OS thread and switches in between mixes up the wires of that thread:
+//! std's `mpsc`, `thread::park`, `thread::scope`, and `Mutex` locks held across a switch; receiving
+//! from crossbeam or flume channels; parking_lot; `block_on` of async runtimes. Use the modules
+//! above for what passes between wires, and [`io::offload`] for calls that block otherwise. Holding
+//! the lock of `stdout` or `stderr` while switching lets another wire of the thread in.
+
+pub use wire_channel as channel;
+pub use wire_core as core;
+pub use wire_fd as fd;
+pub use wire_io as io;
+pub use wire_lock as lock;
+pub use wire_pool as pool;
+pub use wire_stack as stack;
+pub use wire_wait as wait;
+
+mod run;
+mod spawn;
+mod time;
+
+pub use run::run;
+pub use spawn::{Builder, Scope, scope, spawn};
+pub use time::{sleep, sleep_until};
+pub use wire_channel::Channel;
+pub use wire_core::{
+    Handle, Interrupt, JoinError, JoinHandle, Local, RunError, Runtime, Wire, check_interrupt,
+    dump, shield, suspend, walk, yield_now,
+};
+pub use wire_fd::{Elapsed, Signal, Signals, Watch, deadline, timeout};
+pub use wire_io::{File, offload};
+pub use wire_lock::{Mutex, Semaphore, WaitGroup};
+
+/// The examples of the README are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
