@@ -120,6 +120,9 @@ unsafe fn freed(entry: *const ()) {
 }
 
 /// A pool: `'m` is how long it stays where it is.
+///
+/// What it gives is the pool's own and the same every time, except that `stack` is only called by
+/// [`make`](Entries::make), for one place after the other.
 pub(crate) trait Entries<'m>: Copy {
     fn state(self) -> &'m State;
     fn places(self) -> &'m [Place<Entry>];

@@ -94,22 +94,46 @@ impl<const SIZE: usize, const GUARD: usize> StaticStack<SIZE, GUARD> {
     ///
     /// As for `stack`.
     pub fn stack_guarded_by(&'static self, how: Guards) -> Result<Stack<'static>, StackError> {
-        let (guard, low, size) = self.parts()?;
         match self.state().get() {
             LENT => return Err(StackError::InUse),
             IDLE_GUARDED => {}
-            // SAFETY: whole pages of this static, idle; they are only ever a guard.
-            _ => unsafe {
-                sys::no_huge_pages(guard, low.addr().get() - guard.addr().get() + size);
-                sys::guard(guard, low.addr().get() - guard.addr().get(), how)?;
-            },
+            _ => self.guard(how)?,
         }
         self.state().set(LENT);
+        let (_, low, size) = self.parts()?;
         // SAFETY: guarded, good for ever and lent to nobody else, as the state says. The hook may
         // be called at any time: it writes the state word, which is no part of the stack.
         unsafe {
             let stack = Stack::from_raw(low, size);
             Ok(stack.with_hook(take_back, std::ptr::from_ref(self.state()).cast()))
+        }
+    }
+
+    /// [`stack`](StaticStack::stack) without a note that it is in use, for owners that keep their
+    /// own: then [`give_back_lent`](StaticStack::give_back_lent) leaves nothing in memory.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be guarded.
+    ///
+    /// # Safety
+    ///
+    /// The stack is not lent at present, and nothing but `give_back_lent` is called as long as it
+    /// is.
+    pub unsafe fn stack_unnoted(&'static self) -> Result<Stack<'static>, StackError> {
+        self.guard(Guards::Markers)?;
+        let (_, low, size) = self.parts()?;
+        // SAFETY: guarded and good for ever; nobody else uses it (contract).
+        Ok(unsafe { Stack::from_raw(low, size) })
+    }
+
+    fn guard(&'static self, how: Guards) -> Result<(), StackError> {
+        let (guard, low, size) = self.parts()?;
+        let below = low.addr().get() - guard.addr().get();
+        // SAFETY: whole pages of this static, which are only ever a guard, and advice on the rest.
+        unsafe {
+            sys::no_huge_pages(guard, below + size);
+            sys::guard(guard, below, how).map(drop)
         }
     }
 
@@ -163,9 +187,12 @@ impl<const SIZE: usize, const GUARD: usize> StaticStack<SIZE, GUARD> {
             .parts()
             .is_ok_and(|(_, low, size)| (low, size) == (stack.low(), stack.size()));
         assert!(ours, "the stack is not of this memory");
+        let noted = self.state().get();
         // SAFETY: a `Stack` is the exclusive use of this memory, and nothing runs on it yet.
         unsafe { self.discard(stack.low()) };
-        self.state().set(LENT);
+        if noted == LENT {
+            self.state().set(LENT);
+        }
     }
 
     /// # Safety
