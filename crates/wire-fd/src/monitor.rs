@@ -157,6 +157,11 @@ impl Monitor {
         Ok(Waiting(self))
     }
 
+    /// Ends what `waiting` began.
+    pub(crate) fn stop_waiting(&self) {
+        self.waiters.set(self.waiters.get() - 1);
+    }
+
     fn start(&self) -> Result<(), RegisterError> {
         if self.running.get() {
             if self.idle.replace(false) {
@@ -336,7 +341,7 @@ pub(crate) struct Waiting<'a>(&'a Monitor);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiters.set(self.0.waiters.get() - 1);
+        self.0.stop_waiting();
     }
 }
 

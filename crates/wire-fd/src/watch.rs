@@ -128,7 +128,7 @@ impl<T: Pollable> Watch<T> {
         unsafe { ManuallyDrop::take(&mut this.io) }
     }
 
-    fn entry(&self) -> &Entry {
+    pub(crate) fn entry(&self) -> &Entry {
         // SAFETY: entries never move, and the table goes only with the thread's storage; this type
         // never leaves the thread, and `deregister` is the only use after that (it checks).
         unsafe { self.entry.as_ref() }

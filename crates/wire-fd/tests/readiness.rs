@@ -345,3 +345,31 @@ fn a_cancelled_reader_leaves_no_trace() {
         assert_eq!((&b).read(&mut [0; 8]).unwrap(), 5);
     });
 }
+
+#[test]
+fn it_is_one_of_several_things_to_wait_for() {
+    use wire_wait::{Either, Wakeup, wait_two};
+    run(|| {
+        // Over TCP, since only there a short read says that nothing is left.
+        let (a, b) = tcp();
+        let (a, b) = (Watch::new(a).unwrap(), Watch::new(b).unwrap());
+        let stop = Rc::new(Wakeup::new());
+        let waiting = go({
+            let stop = Rc::clone(&stop);
+            move || {
+                let first = wait_two(&b.to_read().unwrap(), &*stop).unwrap();
+                let n = (&b).read(&mut [0; 8]).unwrap();
+                (first, n, wait_two(&b.to_read().unwrap(), &*stop).unwrap())
+            }
+        });
+        sleep(Duration::from_millis(1)).unwrap();
+        (&a).write_all(b"data").unwrap();
+        sleep(Duration::from_millis(1)).unwrap();
+        assert!(!waiting.is_finished());
+        stop.resume();
+        assert_eq!(
+            waiting.join().unwrap(),
+            (Either::First(()), 4, Either::Second(()))
+        );
+    });
+}
