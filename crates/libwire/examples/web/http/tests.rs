@@ -279,7 +279,7 @@ fn bad_requests_end_the_connection() {
             "400",
         ),
     ] {
-        let (seen, end) = talk(text.to_owned());
+        let (seen, end) = talk(text);
         assert_eq!((codes(&seen), end), (vec![code], CLOSED_UNREAD), "{text}");
         assert!(seen.contains("\r\nConnection: close\r\n"));
     }
