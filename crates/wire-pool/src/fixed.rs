@@ -1,11 +1,14 @@
 //! A pool in a `static`: its size is known when compiling, its memory is part of the program.
 //!
 //! ```text
-//!            ┌─ STACK ─┬─────────┬─   ─┬─────────┬─────────────────┬───────┐
-//!   .bss     │ stack 0 │ stack 1 │  …  │ stack   │ entries 0…N-1,  │ state │     all zeroes
-//!            │         │         │     │    N-1  │ side by side    │       │
-//!            └─────────┴─────────┴─   ─┴─────────┴─────────────────┴───────┘
+//!            ┌─ STACK ─┬─────┬─────────┬─────┬─   ─┬─────────────────┬───────┐
+//!   .bss     │ stack 0 │ gap │ stack 1 │ gap │  …  │ entries 0…N-1,  │ state │     all zeroes
+//!            │         │     │         │     │     │ side by side    │       │
+//!            └─────────┴─────┴─────────┴─────┴─   ─┴─────────────────┴───────┘
 //! ```
+//!
+//! The gap, a page that is never touched, keeps stacks from being a power of two apart, where they
+//! would share the same few sets of the caches.
 //!
 //! Nothing in it needs initialising: control blocks are written, and guards installed, when an
 //! entry is first used.
@@ -38,9 +41,15 @@ use crate::{SpawnError, TrySpawnError};
 /// ```
 #[repr(C)]
 pub struct Pool<const N: usize, const STACK: usize, const GUARD: usize = 4096> {
-    stacks: [StaticStack<STACK, GUARD>; N],
+    stacks: [Spaced<StaticStack<STACK, GUARD>>; N],
     entries: [Place<Entry>; N],
     state: State,
+}
+
+#[repr(C)]
+struct Spaced<S> {
+    stack: S,
+    _gap: MaybeUninit<[u8; 4096]>,
 }
 
 impl<const N: usize, const STACK: usize, const GUARD: usize> Pool<N, STACK, GUARD> {
@@ -48,7 +57,12 @@ impl<const N: usize, const STACK: usize, const GUARD: usize> Pool<N, STACK, GUAR
     pub const fn new() -> Self {
         const { assert!(N < u32::MAX as usize, "entries are numbered in 32 bits") };
         Pool {
-            stacks: [const { StaticStack::new() }; N],
+            stacks: [const {
+                Spaced {
+                    stack: StaticStack::new(),
+                    _gap: MaybeUninit::uninit(),
+                }
+            }; N],
             entries: [const { UnsafeCell::new(MaybeUninit::uninit()) }; N],
             state: State::new(),
         }
@@ -178,11 +192,11 @@ impl<'m, const N: usize, const STACK: usize, const GUARD: usize> Entries<'m>
     fn stack(self, at: usize) -> Result<Stack<'m>, StackError> {
         // SAFETY: the stacks are the pool's own, and each is asked for once, for its entry, which
         // keeps it for good. Only `give_back_lent` is called on it below.
-        unsafe { self.stacks[at].stack_unnoted() }
+        unsafe { self.stacks[at].stack.stack_unnoted() }
     }
 
     fn give_back_stack(self, at: usize, stack: &mut Stack<'_>) {
-        self.stacks[at].give_back_lent(stack);
+        self.stacks[at].stack.give_back_lent(stack);
     }
 }
 

@@ -4,9 +4,9 @@
 //!   high ─► ┌─────────────────┐
 //!           │ guard page      │
 //!           ├─────────────────┤ ─┐
-//!           │ colour          │  │ up to 2 KiB that nobody uses, different from stack to stack
+//!           │ colour          │  │ less than 1 KiB, unused, different from stack to stack
 //!           │ stack n-1       │  │ committed page by page, as the wire gets deeper
-//!           ├─────────────────┤  │ stride
+//!           ├─────────────────┤  │ stride: an odd number of pages
 //!           │ guard           │  │ of stack n-1, and above stack n-2
 //!           ├─────────────────┤ ─┘
 //!           │ …               │
@@ -202,7 +202,7 @@ impl Arena {
         (self.made.get() - self.head().number.get()) as usize
     }
 
-    /// The size of a stack in whole pages. Up to 2 KiB of it go into its colour.
+    /// The size of a stack in whole pages. Less than 1 KiB of it goes into its colour.
     pub fn stack_size(&self) -> usize {
         self.shape.stack
     }
@@ -270,9 +270,10 @@ impl ArenaBuilder {
         self
     }
 
-    /// The size of the guard below each, rounded up to whole pages and at least one;
-    /// [`DEFAULT_GUARD`] if not called. It costs address space only. Rust touches its stack page
-    /// by page and cannot miss a guard; C code may step over one that is smaller than a frame.
+    /// The size of the guard below each, rounded up to whole pages, at least one, and maybe one
+    /// more for the cache's sake; [`DEFAULT_GUARD`] if not called. It costs address space only.
+    /// Rust touches its stack page by page and cannot miss a guard; C code may step over one that
+    /// is smaller than a frame.
     pub const fn guard_size(mut self, bytes: usize) -> Self {
         self.guard_size = bytes;
         self
@@ -300,10 +301,13 @@ impl ArenaBuilder {
         let count = u32::try_from(self.count)
             .ok()
             .filter(|&count| count < u32::MAX);
+        let pages = |bytes| sys::whole_pages(bytes).ok_or(StackError::TooLarge);
+        let (stack, guard) = (pages(self.stack_size)?, pages(self.guard_size.max(1))?);
+        let guard = colour::guard_for_odd_stride(guard, stack, page).ok_or(StackError::TooLarge)?;
         let shape = Shape {
             count: count.ok_or(StackError::TooLarge)?,
-            stack: sys::whole_pages(self.stack_size).ok_or(StackError::TooLarge)?,
-            guard: sys::whole_pages(self.guard_size.max(1)).ok_or(StackError::TooLarge)?,
+            stack,
+            guard,
         };
         let stride = shape.stack.checked_add(shape.guard);
         let bytes = stride.and_then(|stride| stride.checked_mul(self.count)?.checked_add(page));

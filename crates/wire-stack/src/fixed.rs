@@ -32,7 +32,7 @@ const LENT: u32 = 2;
 ///
 /// `SIZE` is all of it and a multiple of 4096. The lowest `GUARD` bytes become the guard when the
 /// stack is first used, and stay one: that is why a stack can only be had from a `'static`. Up to
-/// 2 KiB at the top go into the state and into spreading stacks over the cache.
+/// 1 KiB at the top goes into the state and into spreading stacks over the cache.
 ///
 /// ```
 /// use wire_stack::{StaticStack, wire_core};

@@ -62,7 +62,7 @@ fn stacks_lie_apart_and_begin_in_different_lines_of_their_pages() {
         .guard_size(5000)
         .build()
         .unwrap();
-    assert_eq!((arena.stack_size(), arena.guard_size()), (40_960, 8192));
+    assert_eq!((arena.stack_size(), arena.guard_size()), (40_960, 12_288));
     let stacks: Vec<_> = (0..64).map(|_| arena.stack().unwrap()).collect();
     let mut tops: Vec<_> = stacks
         .iter()
@@ -72,13 +72,13 @@ fn stacks_lie_apart_and_begin_in_different_lines_of_their_pages() {
         let [(low, size), (next, _)] = [bounds(&pair[0]), bounds(&pair[1])];
         assert!(next >= low + size + arena.guard_size(), "{pair:?}");
         assert!(
-            size > arena.stack_size() - 2048 && size.is_multiple_of(64),
+            size > arena.stack_size() - 1024 && size.is_multiple_of(64),
             "{pair:?}"
         );
     }
     tops.sort_unstable();
     tops.dedup();
-    assert_eq!(tops.len(), 32);
+    assert_eq!(tops.len(), 16);
     stacks.iter().for_each(dirty);
 }
 
@@ -316,7 +316,7 @@ fn a_static_stack_is_lent_once_at_a_time() {
     let stack = STACK.stack().unwrap();
     assert_eq!(STACK.stack().unwrap_err(), StackError::InUse);
     let at = bounds(&stack);
-    assert!(at.1 > 64 * 1024 - 4096 - 64 - 2048, "{stack:?}");
+    assert!(at.1 > 64 * 1024 - 4096 - 1024, "{stack:?}");
     dirty(&stack);
     assert!(!STACK.give_back());
     assert!(resident(at) > Some(56 * 1024));
