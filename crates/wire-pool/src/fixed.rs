@@ -39,6 +39,15 @@ use crate::{SpawnError, TrySpawnError};
 /// });
 /// assert_eq!(sum, 14);
 /// ```
+///
+/// Not even in a scope will a frame do:
+///
+/// ```compile_fail,E0597
+/// use wire_pool::{Pool, run, scope};
+///
+/// let pool = Pool::<2, { 64 * 1024 }>::new();
+/// run(|| scope(|s| pool.spawn_in(s, "guards the frame", || ()).unwrap().detach()));
+/// ```
 #[repr(C)]
 pub struct Pool<const N: usize, const STACK: usize, const GUARD: usize = 4096> {
     stacks: [Spaced<StaticStack<STACK, GUARD>>; N],

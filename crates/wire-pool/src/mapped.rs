@@ -34,6 +34,16 @@ use crate::{SpawnError, TrySpawnError};
 /// });
 /// assert_eq!(length, 13);
 /// ```
+///
+/// Outside a scope a frame is not enough, since nothing would keep the pool there until the wire is
+/// over:
+///
+/// ```compile_fail,E0597
+/// use wire_pool::{MappedPool, run};
+///
+/// let pool = MappedPool::builder().build().unwrap();
+/// run(|| pool.spawn("outlives its pool", || ()).unwrap().detach());
+/// ```
 pub struct MappedPool {
     state: State,
     entries: Slab<Entry>,

@@ -30,3 +30,22 @@ pub(crate) fn guard_for_odd_stride(guard: usize, stack: usize, page: usize) -> O
         guard.checked_add(page)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::guard_for_odd_stride;
+
+    #[test]
+    fn strides_are_odd_numbers_of_pages_and_guards_never_shrink() {
+        for page in [4096, 16384] {
+            for (guard, stack) in [(1, 8), (1, 16), (2, 8), (2, 9), (16, 16), (16, 17)] {
+                let got = guard_for_odd_stride(guard * page, stack * page, page).unwrap() / page;
+                assert!(
+                    (got + stack) % 2 == 1 && (guard..=guard + 1).contains(&got),
+                    "{guard} {stack} {got}"
+                );
+            }
+        }
+        assert_eq!(guard_for_odd_stride(usize::MAX - 4095, 4096, 4096), None);
+    }
+}

@@ -21,6 +21,10 @@ pub(crate) fn child(name: &str, scenario: impl FnOnce()) -> Output {
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
+    // A sanitizer's handlers would end the process their own way.
+    let mut options = std::env::var("ASAN_OPTIONS").unwrap_or_default();
+    options += ":handle_segv=0:handle_sigbus=0:handle_abort=0";
+    command.env("ASAN_OPTIONS", options);
     let output = command.env(SCENARIO, name).output().unwrap();
     // A misspelt name would run nothing, successfully.
     assert!(
