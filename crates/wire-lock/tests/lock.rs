@@ -148,6 +148,16 @@ fn locking_what_one_holds_panics_and_says_so() {
         let message = twice.join().unwrap();
         assert!(message.contains("holds the lock already"), "{message}");
         assert!(!mutex.is_locked());
+
+        // Also what was handed over rather than found free.
+        let guard = mutex.lock().unwrap();
+        let handed = spawn("handed", || {
+            let _guard = mutex.lock().unwrap();
+            catch_unwind(AssertUnwindSafe(|| mutex.lock())).is_err()
+        });
+        settle();
+        drop(guard);
+        assert!(handed.join().unwrap());
     });
 }
 

@@ -173,6 +173,19 @@ fn a_source_that_was_woken_for_nothing_is_waited_for_again() {
     });
 }
 
+#[test]
+fn between_a_waking_for_nothing_and_the_next_look_nobody_comes_in_between() {
+    let (a, b) = (leak(Tickets::default()), leak(Tickets::default()));
+    run(|| {
+        let waiting = spawn("waiting", || wait_two(a, b));
+        settle();
+        a.queue.wake_one();
+        b.add(1);
+        assert_eq!(b.try_take(), None);
+        assert_eq!(waiting.join().unwrap(), Ok(Either::Second(1)));
+    });
+}
+
 /// A source that does what it must not when it is asked by the one who made it ready.
 struct Foul {
     inner: Tickets,
