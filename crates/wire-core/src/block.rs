@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::any::Any;
+use std::io::Write as _;
 use std::panic::resume_unwind;
 
 use crate::reason::{Kind, Reason};
@@ -69,7 +70,7 @@ impl core::error::Error for Interrupt {}
 /// The payload of an unwinding that is not a panic.
 struct Unwind;
 
-/// Stops the current wire until [`unblock`]ed. Every wait of every layer goes through here.
+/// Stops the current wire until it is [unblocked](crate::outside::unblock). Every wait of every layer goes through here.
 ///
 /// # Errors
 ///
@@ -91,6 +92,8 @@ pub fn block(reason: Reason) -> Result<(), Interrupt> {
         s.switch_away(me);
         match me.state.get() {
             State::Runnable => return Ok(()),
+            // Held since it was interrupted: it goes on waiting.
+            State::Interrupted if me.interrupts.get() >= SHIELD => me.state.set(State::Blocked),
             State::Interrupted => {
                 me.state.set(State::Runnable);
                 return take_interrupt(me);
@@ -251,6 +254,15 @@ pub(crate) fn resume(wire: &Wire) {
 #[cold]
 pub(crate) fn fatal(what: &str) -> ! {
     let name = scheduler().current().map_or("?", |wire| wire.name.get());
-    eprintln!("libwire: {what} (wire '{}'); aborting", name.escape_debug());
+    report(format_args!(
+        "{what} (wire '{}'); aborting",
+        name.escape_debug()
+    ));
     std::process::abort()
+}
+
+/// Prints a line on standard error, if there is one. `eprintln!` would panic otherwise, and where
+/// this is called nothing may unwind.
+pub(crate) fn report(what: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "libwire: {what}");
 }

@@ -132,6 +132,10 @@ impl Node {
     /// Defers cancellation and deadlines of the wire behind `node`, until [`Node::release`]: for
     /// as long as somebody else uses memory in that wire's frame.
     ///
+    /// Nothing else is deferred: the wire's [`block`] may still say `Ok` before the release, if it
+    /// waits for other things as well. So the frame needs a mark that the holder sets and clears,
+    /// and its wire blocks again and again until it finds it cleared.
+    ///
     /// # Safety
     ///
     /// As for [`Node::unblock`].
@@ -144,9 +148,9 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// Once for every `hold`, with its node.
+    /// Once for every `hold`, with its node, whose frame the wire has not left.
     pub unsafe fn release(node: NonNull<Node>) {
-        // SAFETY: a held wire stays blocked, so node and wire are still there.
+        // SAFETY: as in `unblock`.
         unsafe {
             crate::block::release(&*node.as_ref().wire.get());
             Node::unblock(node);
@@ -231,7 +235,8 @@ impl WaitQueue {
     /// # Safety
     ///
     /// The node is not linked. The queue stays where it is while the node is linked: the caller
-    /// borrows it for that long, or owns what owns it.
+    /// borrows it for that long, or owns what owns it. And if the node is of a wire, it is unlinked
+    /// before that one is over.
     pub unsafe fn push(&self, node: Pin<&Node>) {
         debug_assert!(!node.is_linked());
         node.queue.set(self);

@@ -11,7 +11,7 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::block::{Interrupt, block_shielded, cancel, fatal, unblock};
+use crate::block::{Interrupt, block_shielded, cancel, fatal, report, unblock};
 use crate::reason::{Kind, Reason};
 use crate::scheduler::{Scheduler, scheduler};
 use crate::walk::{WireInfo, each, walk};
@@ -108,7 +108,7 @@ impl<'a> Runtime<'a> {
             return Err(RunError::Unwinding);
         }
         run_start_hook();
-        let mut print = |info: WireInfo| eprintln!("libwire: stuck: {info}");
+        let mut print = |info: WireInfo| report(format_args!("stuck: {info}"));
         let on_stuck: &mut dyn FnMut(WireInfo) = match self.on_stuck {
             Some(told) => told,
             None => &mut print,
@@ -132,7 +132,7 @@ impl<'a> Runtime<'a> {
 
         let result = catch_unwind(AssertUnwindSafe(main));
         if result.is_err() {
-            each(cancel);
+            cancel_all_but_daemons();
         }
         finish(s, wire);
         match result {
@@ -161,15 +161,18 @@ impl fmt::Debug for Runtime<'_> {
 fn finish(s: &Scheduler, main: &Wire) {
     // From here on the main wire only waits; what it was told to do no longer matters.
     main.interrupts.set(0);
-    while s.live.get() > 1 {
-        block_shielded(Reason::new(&MAIN_END));
-    }
-    while s.daemons.get() > 0 {
-        each(|wire| {
-            if wire.has(DAEMON) {
-                cancel(wire);
+    loop {
+        if s.live.get() == 1 {
+            if s.daemons.get() == 0 {
+                break;
             }
-        });
+            // As they end they may start ordinary wires, which are waited for in turn.
+            each(|wire| {
+                if wire.has(DAEMON) {
+                    cancel(wire);
+                }
+            });
+        }
         block_shielded(Reason::new(&MAIN_END));
     }
     crate::timer::wire_ends(main);
@@ -188,8 +191,18 @@ pub(crate) fn one_is_gone(s: &Scheduler) {
     }
 }
 
+/// Daemons go on serving those that unwind.
+fn cancel_all_but_daemons() {
+    each(|wire| {
+        if !wire.has(DAEMON) {
+            cancel(wire);
+        }
+    });
+}
+
 /// The main wire was continued although it is blocked: no wire is ready and none waits for the
-/// outside world. Tells who is stuck, then cancels all.
+/// outside world. Tells who is stuck, then cancels all. Does not unwind: the main wire may be in a
+/// wait that must not end, that of a scope for instance.
 #[cold]
 pub(crate) fn nobody_can_run(s: &Scheduler) {
     let stuck =
@@ -208,17 +221,16 @@ pub(crate) fn nobody_can_run(s: &Scheduler) {
             });
         }));
         s.current.set(main);
-        if result.is_err() {
-            eprintln!("libwire: the callback for stuck wires panicked");
+        s.on_stuck.set(Some(told));
+        if let Err(payload) = result {
+            // Dropping what it threw might panic again, so that is left alone.
+            core::mem::forget(payload);
+            report(format_args!("the callback for stuck wires panicked"));
         }
     }
-    each(|wire| {
-        if !wire.has(DAEMON) {
-            cancel(wire);
-        }
-    });
+    cancel_all_but_daemons();
     if s.ready_is_empty() {
-        walk(|info| eprintln!("libwire: stuck, and cannot be cancelled: {info}"));
+        walk(|info| report(format_args!("stuck, and cannot be cancelled: {info}")));
         fatal("no wire can run, and those that are left cannot be unwound");
     }
 }
