@@ -53,7 +53,6 @@ impl core::error::Error for JoinError {}
 ///
 /// Dropping it detaches the wire: it goes on, and its result is dropped when it ends. Forgetting it
 /// leaks the control block and stack, nothing worse.
-#[must_use = "dropping the handle detaches the wire; say `.detach()` if that is meant"]
 pub struct JoinHandle<'m, T> {
     pub(crate) wire: NonNull<Wire>,
     pub(crate) memory: PhantomData<(&'m Wire, T)>,
@@ -102,6 +101,11 @@ impl<'m, T> JoinHandle<'m, T> {
         let wire = this.wire();
         // SAFETY: the wire has ended, so its outcome lies there, and this handle alone may take it.
         let outcome = unsafe { wire.packet.get().cast::<Outcome<T>>().read() };
+        // SAFETY: a wire's handle cannot leave its scope, whose record therefore is there.
+        let scope = unsafe { wire.scope.get().as_ref() };
+        if let (Err(JoinError::Panicked(_)), Some(scope)) = (&outcome, scope) {
+            scope.panic_was_joined();
+        }
         wire.free();
         outcome
     }
@@ -134,8 +138,7 @@ impl<T> Drop for JoinHandle<'_, T> {
         let wire = self.wire();
         if wire.state.get() == State::Ended {
             // SAFETY: as in `join`.
-            let outcome = unsafe { wire.packet.get().cast::<Outcome<T>>().read() };
-            discard(wire, outcome);
+            unsafe { discard(wire, wire.packet.get().cast::<Outcome<T>>()) };
             wire.free();
         } else {
             wire.set(JOINABLE, false);

@@ -24,14 +24,20 @@ static SCOPE_END: Kind = Kind::new("end of a scope");
 #[derive(Debug)]
 pub(crate) struct Children {
     live: Cell<usize>,
-    panicked: Cell<bool>,
+    /// Wires that panicked and were not joined.
+    panicked: Cell<usize>,
     parent: *const Wire,
 }
 
 impl Children {
-    /// A wire of the scope panicked, and nobody joined it.
+    /// A wire of the scope panicked.
     pub(crate) fn note_panic(&self) {
-        self.panicked.set(true);
+        self.panicked.set(self.panicked.get() + 1);
+    }
+
+    /// Somebody was told of it, by joining.
+    pub(crate) fn panic_was_joined(&self) {
+        self.panicked.set(self.panicked.get() - 1);
     }
 
     pub(crate) fn one_is_gone(&self) {
@@ -124,7 +130,7 @@ pub fn scope<'env, T>(f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) ->
     );
     let children = Children {
         live: Cell::new(0),
-        panicked: Cell::new(false),
+        panicked: Cell::new(0),
         parent: me,
     };
     let scope = Scope {
@@ -148,7 +154,7 @@ pub fn scope<'env, T>(f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) ->
         }
     }
     match result {
-        Ok(value) if !scope.children.panicked.get() => value,
+        Ok(value) if scope.children.panicked.get() == 0 => value,
         Ok(_) => panic!("a wire of the scope panicked, and nobody joined it"),
         Err(payload) => resume_unwind(payload),
     }

@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wire_coro::{Context, MIN_STACK, STACK_ALIGN};
 
-use crate::block::{Interrupt, take_interrupt};
+use crate::block::{Interrupt, report, take_interrupt};
 use crate::handle::{JoinError, JoinHandle};
 use crate::run::one_is_gone;
 use crate::scheduler::scheduler;
@@ -75,6 +75,17 @@ union Packet<F, T> {
     outcome: ManuallyDrop<Outcome<T>>,
 }
 
+/// The least stack for a closure and its result: the packet, and what a build without optimisation
+/// keeps in the frame of `run_closure`, one copy of the closure and four of the result. What the
+/// closure itself needs to run comes on top, except for a little.
+const fn needed<F, T>() -> usize {
+    let outcome = size_of::<Outcome<T>>().saturating_mul(4);
+    let padding = align_of::<Packet<F, T>>().saturating_mul(4);
+    (size_of::<Packet<F, T>>().saturating_add(size_of::<F>()))
+        .saturating_add(outcome.saturating_add(padding))
+        .saturating_add(MIN_STACK)
+}
+
 /// How a wire is started.
 #[derive(Clone, Copy)]
 pub(crate) struct Start {
@@ -108,8 +119,7 @@ where
         return Err(SpawnError::InUse);
     }
     let (low, size) = (stack.low(), stack.size());
-    // In a build without optimisation a by-value call leaves a copy in each of a few frames.
-    let needed = (size_of::<Packet<F, T>>() + align_of::<Packet<F, T>>()) * 4 + MIN_STACK;
+    let needed = const { needed::<F, T>() };
     if size < needed {
         return Err(SpawnError::TooLarge { needed, size });
     }
@@ -119,9 +129,7 @@ where
     // SAFETY: `offset` is inside the stack (it is large enough) and aligned; nobody else uses it.
     unsafe {
         let packet = low.byte_add(offset).cast::<Packet<F, T>>();
-        packet.write(Packet {
-            closure: ManuallyDrop::new(f),
-        });
+        packet.cast::<F>().write(f);
         wire.packet.set(packet.as_ptr().cast());
         let entry = entry::<F, T>;
         Context::prepare(
@@ -153,26 +161,31 @@ where
     F: FnOnce() -> T,
 {
     let wire: *const Wire = arg.cast_const().cast();
-    // SAFETY: `start` prepared this with its control block, which stays until the wire is over;
-    // the packet holds the closure, taken once.
-    let (wire, packet, closure) = unsafe {
-        let packet = (*wire).packet.get().cast::<Packet<F, T>>();
-        (&*wire, packet, ManuallyDrop::take(&mut (*packet).closure))
+    // SAFETY: `start` prepared this with its control block, which stays until the wire is over, and
+    // left the closure in the packet.
+    let (wire, packet) = unsafe { (&*wire, (*wire).packet.get().cast::<Packet<F, T>>()) };
+    // SAFETY: the packet holds the closure, and an outcome afterwards.
+    let (scope, outcome) = unsafe {
+        run_closure(wire, packet);
+        // A scope's record outlives its wires.
+        (
+            wire.scope.get().as_ref(),
+            (&raw mut (*packet).outcome).cast::<Outcome<T>>(),
+        )
     };
-    let outcome = outcome_of(wire, closure);
-    // SAFETY: the packet's memory is free since the closure was taken.
-    unsafe { (&raw mut (*packet).outcome).write(ManuallyDrop::new(outcome)) };
-
+    // SAFETY: there is an outcome.
+    if let (Err(JoinError::Panicked(_)), Some(scope)) = unsafe { (&*outcome, scope) } {
+        scope.note_panic();
+    }
     if !wire.has(JOINABLE) {
         // Before the wire counts as over: a destructor may wait like any other code.
-        // SAFETY: written above, and no handle is there to take it.
-        unsafe { discard(wire, ManuallyDrop::take(&mut (*packet).outcome)) };
+        // SAFETY: there is an outcome, and no handle to take it.
+        unsafe { discard(wire, outcome) };
     }
     crate::timer::wire_ends(wire);
     let s = scheduler();
     s.delist(wire);
-    // SAFETY: a scope's record outlives its wires: the scope waits for this call.
-    if let Some(scope) = unsafe { wire.scope.get().as_ref() } {
+    if let Some(scope) = scope {
         scope.one_is_gone();
     }
     if wire.has(JOINABLE) {
@@ -185,13 +198,36 @@ where
     s.leave()
 }
 
-fn outcome_of<F: FnOnce() -> T, T>(wire: &Wire, closure: F) -> Outcome<T> {
-    if take_interrupt(wire).is_err() {
-        // Cancelled before it ever ran.
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(closure)));
-        return Err(dropped.map_or_else(ended_by, |()| JoinError::Cancelled));
-    }
-    catch_unwind(AssertUnwindSafe(closure)).map_err(ended_by)
+/// Runs the closure in the packet, or just drops it if the wire was cancelled before it ever ran, and
+/// leaves the outcome in its place. Moves both as seldom as can be: without optimisation, each move is
+/// a copy in this frame.
+///
+/// # Safety
+///
+/// The packet is that of `wire` and holds the closure.
+unsafe fn run_closure<F: FnOnce() -> T, T>(wire: &Wire, packet: *mut Packet<F, T>) {
+    let cancelled = take_interrupt(wire).is_err();
+    // SAFETY: in bounds (contract); one union, whose two parts are used one after the other.
+    let (closure, outcome) = unsafe {
+        let closure = (&raw mut (*packet).closure).cast::<F>();
+        (closure, (&raw mut (*packet).outcome).cast::<Outcome<T>>())
+    };
+    // SAFETY: the closure is taken once, or dropped; then its memory is free.
+    let result = catch_unwind(AssertUnwindSafe(|| unsafe {
+        if cancelled {
+            closure.drop_in_place();
+        } else {
+            let value = closure.read()();
+            outcome.write(Ok(value));
+        }
+    }));
+    let error = match result {
+        Ok(()) if !cancelled => return,
+        Ok(()) => JoinError::Cancelled,
+        Err(payload) => ended_by(payload),
+    };
+    // SAFETY: as above.
+    unsafe { outcome.write(Err(error)) };
 }
 
 fn ended_by(payload: crate::handle::Payload) -> JoinError {
@@ -202,12 +238,13 @@ fn ended_by(payload: crate::handle::Payload) -> JoinError {
 }
 
 /// Drops an outcome that nobody will fetch; a panic among them is told, once.
-pub(crate) fn discard<T>(wire: &Wire, outcome: Outcome<T>) {
-    if let Err(JoinError::Panicked(payload)) = &outcome {
-        // SAFETY: a wire's handle cannot leave its scope, whose record therefore is there.
-        if let Some(scope) = unsafe { wire.scope.get().as_ref() } {
-            scope.note_panic();
-        }
+///
+/// # Safety
+///
+/// There is an outcome, which is not used afterwards.
+pub(crate) unsafe fn discard<T>(wire: &Wire, outcome: *mut Outcome<T>) {
+    // SAFETY: there is one.
+    if let Err(JoinError::Panicked(payload)) = unsafe { &*outcome } {
         let what = payload.downcast_ref::<&str>().copied();
         #[expect(
             clippy::disallowed_types,
@@ -215,12 +252,14 @@ pub(crate) fn discard<T>(wire: &Wire, outcome: Outcome<T>) {
         )]
         let what = what.or_else(|| payload.downcast_ref().map(|s: &String| s.as_str()));
         let what = what.unwrap_or("(a payload that is not text)");
-        eprintln!(
-            "libwire: wire '{}' panicked, and nobody joins it: {what}",
+        report(format_args!(
+            "wire '{}' panicked, and nobody joins it: {what}",
             wire.name.get().escape_debug()
-        );
+        ));
     }
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(outcome))) {
+    // SAFETY: there is one, for the last time.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { outcome.drop_in_place() }));
+    if let Err(payload) = dropped {
         // A destructor panicked, which the panic hook has told. Dropping what it threw might
         // panic again, so that is left alone.
         if !Interrupt::is_payload(&*payload) {
