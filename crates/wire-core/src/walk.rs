@@ -73,7 +73,7 @@ impl fmt::Display for WireInfo {
 /// A walk under way: where it goes on. Wires may start, end and switch during the walk.
 pub(crate) struct Walker {
     next: Cell<*const Wire>,
-    outer: *const Walker,
+    outer: Cell<*const Walker>,
 }
 
 impl Walker {
@@ -85,7 +85,7 @@ impl Walker {
             if ptr::eq(walk.next.get(), wire) {
                 walk.next.set(after(s, wire));
             }
-            walker = walk.outer;
+            walker = walk.outer.get();
         }
     }
 }
@@ -111,15 +111,15 @@ pub(crate) fn each(mut visit: impl FnMut(&Wire)) {
             // Walks of several wires may end in any order, so unregister by search.
             // SAFETY: as in `step_over`.
             unsafe {
-                let outer = (*self.1).outer;
+                let outer = (*self.1).outer.get();
                 if ptr::eq(self.0.walkers.get(), self.1) {
                     return self.0.walkers.set(outer);
                 }
-                let mut walker = self.0.walkers.get().cast_mut();
-                while !ptr::eq((*walker).outer, self.1) {
-                    walker = (*walker).outer.cast_mut();
+                let mut walker = self.0.walkers.get();
+                while !ptr::eq((*walker).outer.get(), self.1) {
+                    walker = (*walker).outer.get();
                 }
-                (*walker).outer = outer;
+                (*walker).outer.set(outer);
             }
         }
     }
@@ -128,7 +128,7 @@ pub(crate) fn each(mut visit: impl FnMut(&Wire)) {
     let first = unsafe { (*s.all.get()).front().get() }.map_or(ptr::null(), ptr::from_ref);
     let walker = Walker {
         next: Cell::new(first),
-        outer: s.walkers.get(),
+        outer: Cell::new(s.walkers.get()),
     };
     s.walkers.set(&raw const walker);
     let registered = Registered(s, &raw const walker);
