@@ -1,0 +1,118 @@
+//! After set-up nothing allocates: starting, yielding, joining, suspending, waking, scopes, walks.
+//! The one exception is the record that std makes for an unwinding.
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use common::{SIZE, reason, stack};
+use wire_core::{JoinError, Stack, WaitQueue, Wire, dump, run, scope, shield, suspend, yield_now};
+
+struct Counting;
+
+thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
+
+fn count() {
+    COUNT.set(COUNT.get() + 1);
+}
+
+// SAFETY: all is passed on; counting needs no memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: as the caller's.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `f` allocated or freed on this thread.
+fn allocations(f: impl FnOnce()) -> u64 {
+    let before = COUNT.get();
+    f();
+    COUNT.get() - before
+}
+
+struct Nowhere;
+impl std::fmt::Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 2);
+}
+
+#[test]
+fn the_whole_life_of_wires_allocates_nothing() {
+    let wires: &[Wire; 8] = Box::leak(Box::default());
+    let lows = [(); 8].map(|()| stack().low());
+    let queue: &WaitQueue = Box::leak(Box::default());
+    // SAFETY: each is used again when the wire before is over.
+    let stack = |n: usize| unsafe { Stack::from_raw(lows[n], SIZE) };
+    let count = allocations(|| {
+        for _ in 0..3 {
+            run(|| {
+                let sleeper = wires[0].spawn(stack(0), "sleeper", suspend).unwrap();
+                let queued = || queue.wait(reason());
+                let one = wires[1].spawn(stack(1), "queued", queued).unwrap();
+                let two = wires[2].spawn(stack(2), "queued", queued).unwrap();
+                let yields = || (0..5000).for_each(|_| yield_now());
+                wires[3].spawn(stack(3), "yields", yields).unwrap().detach();
+                // SAFETY: leaked.
+                unsafe {
+                    let parks = || while wire_core::outside::park_in_background().is_ok() {};
+                    wires[4].spawn_daemon(stack(4), "parks", parks).unwrap();
+                }
+                let never = wires[5].spawn(stack(5), "never", || [1_u64; 100]).unwrap();
+                never.cancel();
+                yields();
+                assert!(matches!(never.join(), Err(JoinError::Cancelled)));
+                one.cancel(); // ends its wait with an error, and unwinds nothing
+                sleeper.handle().resume();
+                assert_eq!(sleeper.join().unwrap(), Ok(()));
+                assert!(one.join().unwrap().is_err());
+                assert!(queue.wake_one());
+                assert_eq!(shield(|| two.join().unwrap()), Ok(()));
+                scope(|s| {
+                    for (n, wire) in wires[6..].iter().enumerate() {
+                        let body = || dump(&mut Nowhere).unwrap();
+                        s.spawn(wire, stack(6 + n), "scoped", body)
+                            .unwrap()
+                            .detach();
+                    }
+                });
+            });
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn cancelling_by_unwinding_costs_one_record() {
+    run(|| {
+        // The first unwinding of a process reads its tables.
+        for round in 0..2 {
+            let endless = || loop {
+                yield_now();
+            };
+            let wire = common::spawn("endless", endless);
+            yield_now();
+            let count = allocations(|| {
+                wire.cancel();
+                assert!(matches!(wire.join(), Err(JoinError::Cancelled)));
+            });
+            assert!(round == 0 || count == 2, "made and freed: {count}");
+        }
+    });
+}
