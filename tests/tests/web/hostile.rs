@@ -2,9 +2,10 @@
 //! or keep a place in it.
 
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::client::{Client, request};
+use crate::client::{Client, PATIENCE, request};
 use crate::server::{HELLO, LARGE, Server, Site, pattern};
 
 /// Few places, so that one that is not given back is soon missed.
@@ -15,6 +16,8 @@ fn a_client_may_vanish_in_the_middle_of_a_download() {
     let site = Site::new();
     site.sparse("large.bin", LARGE);
     let mut server = Server::with(site, &FEW);
+    server.still_serves();
+    let before = server.open_files();
     for round in 0..40 {
         let mut client = server.connect();
         client.send(request("GET", "/files/large.bin"));
@@ -28,6 +31,16 @@ fn a_client_may_vanish_in_the_middle_of_a_download() {
         }
     }
     server.still_serves();
+    // Neither connections nor files stay open. One of each may just be on its way out.
+    let deadline = Instant::now() + PATIENCE;
+    while server.open_files() > before {
+        assert!(
+            Instant::now() < deadline,
+            "{} files are open, {before} before",
+            server.open_files()
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -158,7 +171,7 @@ fn two_hundred_clients_are_served_at_once() {
 
 #[test]
 fn a_third_client_waits_for_one_of_two_places() {
-    let server = Server::start(&["--max-connections", "2", "--idle-timeout-ms", "600000"]);
+    let server = Server::start(&["--max-connections", "2"]);
     let mut first = server.connect();
     let mut second = server.connect();
     assert_eq!(first.get("/").status, 200);

@@ -5,13 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, request};
-use crate::server::{LARGE, Server, Site, pattern};
+use crate::server::{LARGE, NEVER, Server, Site, pattern};
 
 /// A timeout short enough to wait for.
 const SHORT: Duration = Duration::from_millis(400);
-
-/// One that no test lives to see.
-const NEVER: &str = "600000";
 
 /// A server whose connections may be idle for this long, and whose heads may take that long.
 fn server(idle: &str, head: &str) -> Server {

@@ -21,6 +21,9 @@ pub(crate) const SECRET: &str = "the secret beside the root";
 /// More than the kernel buffers between a server and a client that does not read.
 pub(crate) const LARGE: usize = 64 << 20;
 
+/// In milliseconds, a time that no test lives to see.
+pub(crate) const NEVER: &str = "600000";
+
 /// A directory to serve, and one around it that must not be served. Removed when dropped.
 pub(crate) struct Site {
     around: PathBuf,
@@ -100,8 +103,15 @@ impl Server {
     pub(crate) fn with(site: Site, options: &[&str]) -> Server {
         let root = site.root();
         let root = root.to_str().expect("a path in UTF-8");
-        let fixed = ["--addr", "127.0.0.1:0", "--root", root];
-        let process = Process::start(fixed.iter().chain(options));
+        let mut arguments = vec!["--addr", "127.0.0.1:0", "--root", root];
+        arguments.extend(options);
+        // No timeout but those a test asks for: it could end what the server forgot to.
+        for timeout in ["--idle-timeout-ms", "--head-timeout-ms"] {
+            if !options.contains(&timeout) {
+                arguments.extend([timeout, NEVER]);
+            }
+        }
+        let process = Process::start(arguments);
         let address = loop {
             let line = process.line().expect("the address, before the end");
             if let Some((_, rest)) = line.split_once("http://") {
@@ -172,6 +182,12 @@ impl Server {
     #[track_caller]
     pub(crate) fn exit(&mut self) -> Exit {
         self.process.exit()
+    }
+
+    /// How many files and sockets it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.process.id());
+        fs::read_dir(path).expect("the process's files").count()
     }
 
     /// Memory of its own, in bytes: pages of files do not count.
