@@ -42,12 +42,14 @@
 //!
 //! A regular file is always "ready" and epoll refuses it ([`RegisterError::NotPollable`]): reading
 //! it may block for as long as the disk takes. That is what wire-io is for.
+mod bell;
 mod clock;
 mod error;
 mod mailbox;
 mod monitor;
 mod ready;
 mod signal;
+mod sync;
 mod table;
 mod timer;
 mod watch;

@@ -7,18 +7,15 @@
 //! ```
 //!
 //! The kernel is only troubled when the wire thread may sleep: it announces that, looks once more,
-//! and then sleeps; who posts first after the announcement writes to the eventfd. The eventfd is
-//! registered edge-triggered and never read: each write is an edge, and its count cannot overflow
-//! in the lifetime of a machine.
+//! and then sleeps; who posts first after the announcement rings the bell. `tests/loom.rs` tries all
+//! orders in which two threads can do these steps.
 
 use std::fmt;
-use std::os::fd::AsFd;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use nix::errno::Errno;
-use nix::sys::eventfd::{EfdFlags, EventFd};
+// `tests/loom.rs` compiles this file with its own versions of both.
+use crate::bell::Bell;
+use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering, fence};
 
 /// A message: a function to be called, once, on the wire thread. It lies in memory of whoever waits
 /// for it, usually as the first field of something larger.
@@ -30,7 +27,7 @@ pub struct Post {
 
 impl Post {
     /// A post that calls `call` with its own address.
-    pub const fn new(call: unsafe fn(NonNull<Post>)) -> Post {
+    pub fn new(call: unsafe fn(NonNull<Post>)) -> Post {
         Post {
             next: AtomicPtr::new(ptr::null_mut()),
             call,
@@ -48,25 +45,24 @@ impl fmt::Debug for Post {
 pub(crate) struct Mailbox {
     head: AtomicPtr<Post>,
     sleeping: AtomicBool,
-    pub(crate) event: EventFd,
+    pub(crate) bell: Bell,
 }
 
 impl Mailbox {
-    pub(crate) fn new() -> Result<Mailbox, Errno> {
-        Ok(Mailbox {
+    pub(crate) fn new(bell: Bell) -> Mailbox {
+        Mailbox {
             head: AtomicPtr::new(ptr::null_mut()),
             sleeping: AtomicBool::new(false),
-            event: EventFd::from_value_and_flags(
-                0,
-                EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
-            )?,
-        })
+            bell,
+        }
     }
 
     /// Announces that the wire thread may sleep; `false` if there is post, so that it must not.
     pub(crate) fn may_sleep(&self) -> bool {
-        self.sleeping.store(true, Ordering::SeqCst);
-        if self.head.load(Ordering::SeqCst).is_null() {
+        self.sleeping.store(true, Ordering::Relaxed);
+        // Pairs with the fence in `post`: either we see the post, or its poster sees us asleep.
+        fence(Ordering::SeqCst);
+        if self.head.load(Ordering::Relaxed).is_null() {
             return true;
         }
         self.awake();
@@ -130,17 +126,23 @@ impl Waker {
             match mailbox.head.compare_exchange_weak(
                 head,
                 post.as_ptr(),
-                Ordering::SeqCst,
+                Ordering::Release,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => break,
                 Err(now) => head = now,
             }
         }
-        if mailbox.sleeping.load(Ordering::SeqCst) && mailbox.sleeping.swap(false, Ordering::SeqCst)
+        fence(Ordering::SeqCst);
+        // One of many posters rings: the one that takes the announcement away.
+        let (asleep, awake) = (true, false);
+        if mailbox.sleeping.load(Ordering::Relaxed)
+            && mailbox
+                .sleeping
+                .compare_exchange(asleep, awake, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
         {
-            // It can only fail if the count would overflow, and then the edge was there long ago.
-            let _ = nix::unistd::write(mailbox.event.as_fd(), &1_u64.to_ne_bytes());
+            mailbox.bell.ring();
         }
     }
 }

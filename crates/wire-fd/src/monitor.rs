@@ -20,7 +20,6 @@ use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 
 use intrusive_collections::{Bound, RBTree, UnsafeRef};
 use nix::errno::Errno;
@@ -30,9 +29,11 @@ use wire_core::outside::{self, NEVER, Timer, TimerAdapter};
 use wire_core::{Interrupt, Kind, Reason, Wire, block};
 use wire_stack::Arena;
 
+use crate::bell::Bell;
 use crate::clock::now;
 use crate::error::RegisterError;
 use crate::mailbox::{Mailbox, Waker};
+use crate::sync::Arc;
 use crate::table::{Entry, Table, readiness};
 
 /// As many events as one look takes: a thousand busy connections need one system call.
@@ -106,9 +107,9 @@ pub fn expect_post<R>(wait: impl FnOnce() -> R) -> Result<R, RegisterError> {
 impl Monitor {
     fn new() -> Result<Monitor, RegisterError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let mailbox = Arc::new(Mailbox::new()?);
+        let mailbox = Arc::new(Mailbox::new(Bell::new()?));
         epoll.add(
-            &mailbox.event,
+            &mailbox.bell,
             EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, MAILBOX),
         )?;
         Ok(Monitor {
