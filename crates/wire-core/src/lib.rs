@@ -87,6 +87,8 @@ mod handle;
 mod local;
 mod queue;
 mod reason;
+#[cfg(doctest)]
+mod refused;
 mod run;
 mod scheduler;
 mod scope;
