@@ -300,6 +300,20 @@ fn a_scope_in_a_destructor_works_unless_the_wire_unwinds() {
 }
 
 #[test]
+fn a_wire_in_lent_memory_gets_no_handle_of_itself_that_could_be_kept() {
+    run(|| {
+        let wire = Wire::new();
+        scope(|s| {
+            let body = || wire_core::Handle::current().is_none();
+            let lent = s.spawn(&wire, stack(), "lent", body).unwrap();
+            assert!(lent.join().unwrap());
+        });
+        let body = || wire_core::Handle::current().is_some();
+        assert!(spawn("for good", body).join().unwrap());
+    });
+}
+
+#[test]
 fn outside_run_a_scope_says_what_is_missing() {
     let caught = catch_unwind(|| scope(|_| ())).unwrap_err();
     assert!(says(&caught, "run(||"));
