@@ -192,8 +192,7 @@ impl Client {
                 }
                 Step::Send => {}
                 Step::File(request) => handler.refuse_file(&request, Status::NotFound, &mut out),
-                // The input has the limit's size.
-                Step::Grow | Step::Close { .. } => break false,
+                Step::Close { .. } => break false,
             }
         };
         self.unread.extend_from_slice(input.data());

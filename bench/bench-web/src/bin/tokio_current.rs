@@ -81,8 +81,7 @@ async fn talk(handler: &Handler, mut stream: TcpStream) -> io::Result<()> {
             },
             Step::Send => {}
             Step::File(request) => handler.refuse_file(&request, Status::NotFound, &mut out),
-            // The input has the limit's size.
-            Step::Grow | Step::Close { .. } => return Ok(()),
+            Step::Close { .. } => return Ok(()),
         }
     }
 }

@@ -6,15 +6,17 @@
 use std::ffi::CStr;
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use libwire::{File, offload};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
 
 use crate::add;
-use crate::http::{FileRequest, Input, PATH_MAX, Status};
+use crate::desks::Desk;
+use crate::http::{FileRequest, PATH_MAX, Status};
 use crate::serve::Talk;
 
 /// What is read and sent at a time.
@@ -23,6 +25,8 @@ const PIECE: usize = 16 * 1024;
 /// A directory out of which nothing leads, symbolic links included.
 pub(crate) struct Root {
     directory: OwnedFd,
+    /// Its path without links.
+    path: PathBuf,
 }
 
 impl Root {
@@ -30,18 +34,17 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// Those of `openat2`; it came with Linux 5.6.
+    /// Those of opening it, or that it is none.
     pub(crate) fn open(path: &Path) -> io::Result<Root> {
-        let directory = fs::File::open(path)?;
+        let path = path.canonicalize()?;
+        let directory = fs::File::open(&path)?;
         if !directory.metadata()?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        let root = Root {
+        Ok(Root {
             directory: directory.into(),
-        };
-        // Better to fail here than at each request.
-        root.open_below(c".")?;
-        Ok(root)
+            path,
+        })
     }
 
     /// Opens a file, if it is one that can be sent.
@@ -59,14 +62,35 @@ impl Root {
         }
     }
 
-    fn open_below(&self, path: &CStr) -> nix::Result<fs::File> {
-        // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    fn open_below(&self, path: &CStr) -> io::Result<fs::File> {
         let how = OpenHow::new()
-            .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
+            .flags(READ)
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        openat2(&self.directory, path, how).map(fs::File::from)
+        match openat2(&self.directory, path, how) {
+            // Linux before 5.6, and sandboxes.
+            Err(Errno::ENOSYS) => self.open_and_look(path),
+            opened => Ok(opened?.into()),
+        }
+    }
+
+    /// Opens a file wherever links lead, and then looks where that was. What was opened is what is
+    /// served, whatever happens to the links meanwhile.
+    fn open_and_look(&self, path: &CStr) -> io::Result<fs::File> {
+        let file = openat(&self.directory, path, READ, Mode::empty())?;
+        let place = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+        if place.starts_with(&self.path) {
+            Ok(file.into())
+        } else {
+            Err(Errno::EXDEV.into())
+        }
     }
 }
+
+/// Without O_NONBLOCK, opening a FIFO would wait for a writer.
+const READ: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_CLOEXEC)
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY);
 
 /// What a client is told about a file that could not be opened.
 fn refusal(error: &io::Error) -> Status {
@@ -80,40 +104,37 @@ fn refusal(error: &io::Error) -> Status {
     }
 }
 
-/// Answers a request for a file.
+/// Answers a request for a file: the head, and what it refuses, may stay in the output.
 ///
 /// # Errors
 ///
 /// Those of the connection; and of the file, once its length was announced.
+// In a frame of its own: it is large, and most connections never ask for a file.
 #[inline(never)]
-pub(crate) fn send(
-    talk: &mut Talk<'_>,
-    input: &Input<'_>,
-    request: &FileRequest,
-) -> io::Result<()> {
+pub(crate) fn send(talk: &Talk<'_>, desk: &mut Desk, request: &FileRequest) -> io::Result<()> {
     let handler = &talk.server.handler;
+    let out = &mut desk.out;
     let mut name = [0; PATH_MAX];
     let opened = request
-        .path(input, &mut name)
+        .path(&desk.input, &mut name)
         .and_then(|path| Ok((path, talk.server.root.file(path)?)));
     let (path, (file, metadata)) = match opened {
         Ok(opened) => opened,
         Err(status) => {
-            handler.refuse_file(request, status, &mut talk.out);
-            return talk.send();
+            handler.refuse_file(request, status, out);
+            return Ok(());
         }
     };
     let modified = metadata.modified().ok();
-    let length = handler.file(request, path, metadata.len(), modified, &mut talk.out);
+    let length = handler.file(request, path, metadata.len(), modified, out);
     if length == 0 {
-        return talk.send();
+        return Ok(());
     }
     let mut piece = [0; PIECE];
     // The first piece goes out with the head in front of it.
-    let head = talk.out.data();
-    let mut start = head.len();
-    piece[..start].copy_from_slice(head);
-    talk.out.sent(start);
+    let mut start = out.data().len();
+    piece[..start].copy_from_slice(out.data());
+    out.sent(start);
     let mut sent = 0;
     while sent < length {
         let room = &mut piece[start..];
@@ -125,7 +146,7 @@ pub(crate) fn send(
             // It was cut short meanwhile. The client has to notice, so the connection ends.
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        talk.write_all(&piece[..start + count])?;
+        talk.write_in_time(&piece[..start + count])?;
         sent += count as u64;
         start = 0;
         add(&talk.server.totals.file_bytes, count as u64);

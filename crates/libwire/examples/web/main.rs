@@ -10,6 +10,7 @@
 //! ```
 
 mod count;
+mod desks;
 mod files;
 mod guests;
 mod http;
@@ -28,6 +29,7 @@ use libwire::{Builder, Signal, Signals, Watch};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{Backlog, listen, setsockopt, sockopt};
 
+use desks::Desks;
 use files::Root;
 use guests::Guests;
 use http::Handler;
@@ -77,6 +79,7 @@ struct Server {
     handler: Handler,
     root: Root,
     guests: Guests,
+    desks: Desks,
     idle_timeout: Duration,
     head_timeout: Duration,
     totals: Totals,
@@ -116,6 +119,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         handler: Handler::new(),
         root,
         guests: Guests::new(options.max_connections),
+        desks: Desks::new(options.max_connections),
         idle_timeout: Duration::from_millis(options.idle_timeout_ms),
         head_timeout: Duration::from_millis(options.head_timeout_ms),
         totals: Totals::default(),

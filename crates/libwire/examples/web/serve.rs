@@ -7,13 +7,10 @@ use std::time::{Duration, Instant};
 use libwire::pool::MappedPool;
 use libwire::{Watch, deadline, timeout};
 
+use crate::desks::{Desk, Taken};
 use crate::guests::Guest;
-use crate::http::{Connection, HEAD_LIMIT, Input, Output, Patience, RESPONSE_MAX, Step};
+use crate::http::{Connection, Input, Output, Patience, Step};
 use crate::{Server, add, files};
-
-/// Enough for most heads. Lies on the wire's stack, where 9,000 idle connections have one each;
-/// longer heads go on in a larger one further down.
-const SMALL_HEAD: usize = 1024;
 
 /// How long to read on after the last response, so that the client gets to see it.
 const LINGER: Duration = Duration::from_secs(1);
@@ -67,126 +64,159 @@ fn connection(server: &Server, stream: Watch<TcpStream>) {
     };
     guest.sit_down();
     add(&server.totals.connections, 1);
-    let (mut small, mut memory) = ([0; SMALL_HEAD], [0; RESPONSE_MAX]);
     let mut talk = Talk {
         server,
         guest: &guest,
         stream: &stream,
         state: Connection::new(),
-        out: Output::new(&mut memory),
         due: None,
     };
-    let mut input = Input::new(&mut small);
-    let ended = match talk.go_on(&mut input) {
-        Ok(Pause::HeadTooLong) => with_large_input(&mut talk, &input),
-        ended => ended,
-    };
-    match ended {
-        Ok(Pause::Linger) => linger(&stream),
-        Ok(_) => {}
+    match talk.go_on() {
+        Ok(End::Told) => {}
+        Ok(End::Untold) => linger(&stream),
         // The client vanished, did not take its answer in time, or time is up altogether: whatever
         // it was, it concerns this connection only.
         Err(_) => add(&server.totals.cut_short, 1),
     }
 }
 
-/// Not inlined, or every connection would have this much stack in use.
-#[inline(never)]
-fn with_large_input(talk: &mut Talk<'_>, input: &Input<'_>) -> io::Result<Pause> {
-    let mut large = [0; HEAD_LIMIT];
-    talk.go_on(&mut Input::continued(&mut large, input))
+/// How a connection ended.
+enum End {
+    /// Both sides know.
+    Told,
+    /// The client may not know yet.
+    Untold,
 }
 
 /// One connection, and what serving it takes.
 pub(crate) struct Talk<'c> {
     pub(crate) server: &'c Server,
     guest: &'c Guest<'c>,
-    pub(crate) stream: &'c Watch<TcpStream>,
+    stream: &'c Watch<TcpStream>,
     state: Connection,
-    pub(crate) out: Output<'c>,
     /// When the request that is arriving has to be there.
     due: Option<Instant>,
 }
 
-/// Why the talk went no further.
-enum Pause {
-    /// It is over.
-    End,
-    /// It is over, but the client may not know yet.
-    Linger,
-    /// It needs a larger input.
-    HeadTooLong,
-}
-
-impl Talk<'_> {
-    fn go_on(&mut self, input: &mut Input<'_>) -> io::Result<Pause> {
+impl<'c> Talk<'c> {
+    fn go_on(&mut self) -> io::Result<End> {
+        let mut desk = None;
         loop {
-            let step = self.state.step(&self.server.handler, input, &mut self.out);
-            if !matches!(step, Step::File(_)) {
-                self.send()?;
+            let Some(mut taken) = self.next(desk)? else {
+                return Ok(End::Told);
+            };
+            if let Some(end) = self.answer(&mut taken)? {
+                return Ok(end);
             }
+            desk = Some(taken);
+        }
+    }
+
+    /// Sends what is left to send on the desk of the last request, and waits for the next one.
+    /// `None` if there is none.
+    fn next(&self, last: Option<Taken<'c>>) -> io::Result<Option<Taken<'c>>> {
+        let mut sent = false;
+        let next = within(self.server.idle_timeout, || {
+            if let Some(mut desk) = last {
+                self.send(&mut desk.out)?;
+            }
+            sent = true;
+            self.guest.idle(|| {
+                self.stream.readable()?;
+                // There are as many as connections.
+                let mut desk = self.server.desks.take().ok_or(io::ErrorKind::OutOfMemory)?;
+                let count = self.read(&mut desk.input)?;
+                Ok((count > 0).then_some(desk))
+            })
+        });
+        match next {
+            // It was idle for too long, the server is ending, or the client is gone: however an
+            // idle connection ends, nothing is missing.
+            Err(_) if sent => Ok(None),
+            next => next,
+        }
+    }
+
+    /// Answers what is on the desk, until there is no request left there. The last answer may still
+    /// be there to be sent.
+    fn answer(&mut self, desk: &mut Desk) -> io::Result<Option<End>> {
+        loop {
+            let step = self
+                .state
+                .step(&self.server.handler, &mut desk.input, &mut desk.out);
             match step {
+                Step::Read(Patience::Idle) => return Ok(None),
                 Step::Read(patience) => {
-                    if !self.read(input, patience)? {
-                        return Ok(Pause::End);
+                    if !self.read_on(desk, patience)? {
+                        return Ok(Some(End::Told));
                     }
                 }
-                Step::Send => {}
-                Step::File(request) => files::send(self, input, &request)?,
-                Step::Grow => return Ok(Pause::HeadTooLong),
-                Step::Close { linger: true } => return Ok(Pause::Linger),
-                Step::Close { linger: false } => return Ok(Pause::End),
+                Step::Send => self.send_in_time(&mut desk.out)?,
+                Step::File(request) => files::send(self, desk, &request)?,
+                Step::Close { linger } => {
+                    self.send_in_time(&mut desk.out)?;
+                    return Ok(Some(if linger { End::Untold } else { End::Told }));
+                }
             }
         }
     }
 
-    /// Reads what is there, waiting if nothing is. False at the end of the stream.
-    fn read(&mut self, input: &mut Input<'_>, patience: Patience) -> io::Result<bool> {
-        let mut stream = self.stream;
-        let read = match (patience, self.due) {
-            (Patience::Idle, _) => self
-                .guest
-                .idle(|| timeout(self.server.idle_timeout, || stream.read(input.spare()))),
-            (Patience::Continues, Some(due)) => deadline(due, || stream.read(input.spare())),
-            (Patience::Started | Patience::Continues, _) => {
-                let due = Instant::now() + self.server.head_timeout;
-                self.due = Some(due);
-                deadline(due, || stream.read(input.spare()))
-            }
+    /// Reads more of a request that has begun. False if the client ends in the middle of it.
+    fn read_on(&mut self, desk: &mut Desk, patience: Patience) -> io::Result<bool> {
+        let due = match self.due {
+            Some(due) if patience == Patience::Continues => due,
+            _ => Instant::now() + self.server.head_timeout,
         };
+        self.due = Some(due);
+        let mut sent = false;
+        let read = deadline(due, || {
+            self.send(&mut desk.out)?;
+            sent = true;
+            self.read(&mut desk.input)
+        });
         match read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(count) => {
-                input.filled(count);
-                Ok(count > 0)
-            }
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                self.state.timed_out(&self.server.handler, &mut self.out);
+            Err(error) if sent && error.kind() == io::ErrorKind::TimedOut => {
+                self.state.timed_out(&self.server.handler, &mut desk.out);
                 Ok(true)
             }
-            // Dismissed while idle.
-            Err(_) if patience == Patience::Idle && libwire::check_interrupt().is_err() => {
-                Ok(false)
-            }
-            Err(error) => Err(error),
+            read => Ok(read? > 0),
         }
     }
 
-    /// Sends what is in the output.
-    pub(crate) fn send(&mut self) -> io::Result<()> {
-        if self.out.is_empty() {
-            return Ok(());
+    fn read(&self, input: &mut Input<'_>) -> io::Result<usize> {
+        let mut stream = self.stream;
+        let count = stream.read(input.spare())?;
+        input.filled(count);
+        Ok(count)
+    }
+
+    fn send(&self, out: &mut Output<'_>) -> io::Result<()> {
+        let mut stream = self.stream;
+        while !out.is_empty() {
+            let count = stream.write(out.data())?;
+            out.sent(count);
         }
-        self.write_all(self.out.data())?;
-        self.out.sent(self.out.data().len());
         Ok(())
     }
 
-    /// Writes all of `bytes`, unless the client does not take them in time.
-    pub(crate) fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut stream = self.stream;
-        timeout(self.server.idle_timeout, || stream.write_all(bytes))
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    /// Sends what is in the output, unless the client does not take it.
+    pub(crate) fn send_in_time(&self, out: &mut Output<'_>) -> io::Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        within(self.server.idle_timeout, || self.send(out))
     }
+
+    /// Writes all of `bytes`, unless the client does not take them.
+    pub(crate) fn write_in_time(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stream = self.stream;
+        within(self.server.idle_timeout, || stream.write_all(bytes))
+    }
+}
+
+/// Runs `f`, whose waits end with `TimedOut` when the time is up.
+fn within<T>(time: Duration, f: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    timeout(time, f).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Says that nothing more will come and reads until the client has done the same: closing on unread

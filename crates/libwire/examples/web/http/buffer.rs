@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::HEAD_LIMIT;
 use super::response::RESPONSE_MAX;
 
 /// What was read and not yet understood.
@@ -20,23 +21,16 @@ pub(crate) struct Input<'m> {
 
 impl<'m> Input<'m> {
     /// An empty one.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` has no room for the longest head, which is [`HEAD_LIMIT`].
     pub(crate) fn new(bytes: &'m mut [u8]) -> Input<'m> {
+        assert!(bytes.len() >= HEAD_LIMIT, "no room for a head");
         Input {
             bytes,
             start: 0,
             end: 0,
-        }
-    }
-
-    /// One that goes on from `other`, in larger memory.
-    pub(crate) fn continued(bytes: &'m mut [u8], other: &Input<'_>) -> Input<'m> {
-        let data = other.data();
-        bytes[..data.len()].copy_from_slice(data);
-        let end = data.len();
-        Input {
-            bytes,
-            start: 0,
-            end,
         }
     }
 
@@ -84,9 +78,9 @@ impl<'m> Input<'m> {
         }
     }
 
-    /// Whether there is no room at all, once compacted.
-    pub(super) fn is_full(&self) -> bool {
-        self.end - self.start == self.bytes.len()
+    /// Drops what is there.
+    pub(crate) fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
     }
 }
 
@@ -132,6 +126,11 @@ impl<'m> Output<'m> {
         }
     }
 
+    /// Drops what is there.
+    pub(crate) fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
     /// Whether the next response is sure to fit.
     pub(super) fn has_room(&self) -> bool {
         self.bytes.len() - self.end >= RESPONSE_MAX
@@ -158,29 +157,16 @@ mod tests {
 
     #[test]
     fn input_keeps_what_is_unused_and_regains_room() {
-        let mut memory = [0; 8];
+        let mut memory = [0; HEAD_LIMIT];
         let mut input = Input::new(&mut memory);
         input.spare()[..6].copy_from_slice(b"abcdef");
         input.filled(6);
         input.consume(4);
         assert_eq!(input.data(), b"ef");
-        assert_eq!(input.spare().len(), 2);
+        assert_eq!(input.spare().len(), HEAD_LIMIT - 6);
         input.compact();
         assert_eq!(input.data(), b"ef");
-        assert_eq!(input.spare().len(), 6);
-        assert!(!input.is_full());
-        input.filled(6);
-        assert!(input.is_full());
-    }
-
-    #[test]
-    fn input_continues_in_larger_memory() {
-        let (mut small, mut large) = (*b"xxhead", [0; 16]);
-        let mut input = Input::new(&mut small);
-        input.filled(6);
-        input.consume(2);
-        let input = Input::continued(&mut large, &input);
-        assert_eq!(input.data(), b"head");
+        assert_eq!(input.spare().len(), HEAD_LIMIT - 2);
     }
 
     #[test]

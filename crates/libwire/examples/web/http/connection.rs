@@ -46,8 +46,6 @@ enum State {
 pub(crate) enum Step {
     /// Bytes into the input. At the end of the stream, end the connection.
     Read(Patience),
-    /// A larger input, of [`HEAD_LIMIT`] bytes: the head does not fit this one.
-    Grow,
     /// Room in the output.
     Send,
     /// A file. Its name is in the input, which stays as it is until the next step.
@@ -190,10 +188,7 @@ impl Connection {
     /// Wants more of what is half there, or the next request.
     fn read(&mut self, input: &mut Input<'_>) -> Step {
         input.compact();
-        if input.is_full() {
-            // A body would have been skipped, and a head of the limit's length refused.
-            return Step::Grow;
-        }
+        // There is room: a body was skipped, and a head of the input's size refused.
         Step::Read(
             if matches!(self.state, State::Head) && input.data().is_empty() {
                 Patience::Idle
