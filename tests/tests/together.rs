@@ -189,3 +189,32 @@ fn ten_thousand_wires_wait_and_go_on() {
         assert_eq!(count.get(), 10_000);
     });
 }
+
+#[test]
+fn the_first_of_a_channel_a_socket_and_a_wake_up() {
+    use wire::wait::{Wakeup, on, wait_any};
+    wire::run(|| {
+        let (ch, stop) = (Channel::new(), Wakeup::new());
+        let (a, b) = UnixStream::pair().unwrap();
+        let (a, b) = (Watch::new(a).unwrap(), Watch::new(b).unwrap());
+        wire::scope(|s| {
+            s.spawn(|| {
+                ch.send(5).unwrap();
+                (&a).write_all(b"x").unwrap();
+                wire::sleep(MS);
+                stop.resume();
+            });
+            let next = || {
+                let ready = b.to_read().unwrap();
+                let message = on(&ch, |n| n.map_or("closed", |_| "message"));
+                let (bytes, stopped) = (on(&ready, |()| "bytes"), on(&stop, |()| "stop"));
+                wait_any(&[&message, &bytes, &stopped]).unwrap()
+            };
+            assert_eq!(next(), "message");
+            assert_eq!(next(), "bytes");
+            assert!(!stop.is_triggered());
+            let (message, stopped) = (on(&ch, |_| "message"), on(&stop, |()| "stop"));
+            assert_eq!(wait_any(&[&message, &stopped]).unwrap(), "stop");
+        });
+    });
+}
