@@ -134,8 +134,8 @@ fn an_oversized_head_is_431() {
         format!("{start}X: {}", "x".repeat(100_000)),
     ] {
         let mut client = server.connect();
-        // The server need not take all of it.
-        let _ = client.try_send(&request);
+        client.send(&request);
+        client.finish_sending();
         let response = client.response();
         // For a target, HTTP has another status.
         let target = request.starts_with("GET /x");
@@ -145,8 +145,8 @@ fn an_oversized_head_is_431() {
             &request[..40],
             response.status
         );
-        let (rest, _) = client.rest();
-        assert!(rest.is_empty(), "it goes on: {}", rest.escape_ascii());
+        // A reset, which closing on what is not read yet makes, may overtake the answer.
+        client.ends();
     }
     server.still_serves();
 }
