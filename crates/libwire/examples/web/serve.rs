@@ -103,7 +103,9 @@ impl<'c> Talk<'c> {
         let mut desk = None;
         loop {
             let Some(mut taken) = self.next(desk)? else {
-                return Ok(End::Told);
+                // The client of a server that ends may be sending its next request.
+                let ending = self.server.handler.closes_connections();
+                return Ok(if ending { End::Untold } else { End::Told });
             };
             if let Some(end) = self.answer(&mut taken)? {
                 return Ok(end);
@@ -121,6 +123,9 @@ impl<'c> Talk<'c> {
                 self.send(&mut desk.out)?;
             }
             sent = true;
+            if self.server.handler.closes_connections() {
+                return Ok(None);
+            }
             self.guest.idle(|| {
                 self.stream.readable()?;
                 // There are as many as connections.

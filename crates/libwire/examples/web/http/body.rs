@@ -67,6 +67,8 @@ enum Chunk {
     Start,
     /// In the digits.
     Size,
+    /// In white space between the digits and an extension.
+    Space,
     /// In an extension, which means nothing here.
     Extension,
     /// After the size line's CR.
@@ -123,7 +125,11 @@ impl Chunks {
                 Size
             }
             (Size | Extension, b'\r') => SizeLf,
-            (Size, b';' | b' ' | b'\t') => Extension,
+            (Size | Space, b';') => Extension,
+            (Size | Space, b' ' | b'\t') => {
+                self.count()?;
+                Space
+            }
             (Extension, _) if is_text(byte) => {
                 self.count()?;
                 Extension
@@ -236,6 +242,8 @@ mod tests {
             b"+1\r\n",
             b"0x1\r\n",
             b"1\na\r\n",
+            b"1 \r\n",
+            b"1 1\r\n",
             b"1\rx",
             b"1\r\nab",
             b"1\r\na\n",

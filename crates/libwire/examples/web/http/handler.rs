@@ -100,6 +100,11 @@ impl Handler {
         self.closing.set(true);
     }
 
+    /// Whether it is so.
+    pub(crate) fn closes_connections(&self) -> bool {
+        self.closing.get()
+    }
+
     /// How many requests have been answered.
     pub(crate) fn served(&self) -> u64 {
         self.served.get()
