@@ -73,12 +73,15 @@ impl<T> Local<T> {
     /// If another thread owns it, which stays so even after that thread has ended.
     pub fn try_get(&self) -> Result<&T, WrongThread> {
         let me = thread_number();
+        // Looked at first, since an exchange is dear even if it changes nothing.
+        if self.owner.load(Ordering::Relaxed) == me {
+            return Ok(&self.value);
+        }
         match self
             .owner
             .compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed)
         {
             Ok(_) => Ok(&self.value),
-            Err(owner) if owner == me => Ok(&self.value),
             Err(_) => Err(WrongThread),
         }
     }
