@@ -32,8 +32,8 @@ use crate::watch::Watch;
 /// ```
 pub struct Signals {
     fd: Watch<SignalFd>,
-    /// The thread's mask before.
-    before: SigSet,
+    /// Those that were not blocked before.
+    blocked: SigSet,
 }
 
 impl Signals {
@@ -47,7 +47,11 @@ impl Signals {
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let fd = Watch::new_nonblocking(fd)?;
         let before = set.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        Ok(Signals { fd, before })
+        let blocked = set
+            .iter()
+            .filter(|signal| !before.contains(*signal))
+            .collect();
+        Ok(Signals { fd, blocked })
     }
 
     /// Waits for the next of the signals.
@@ -67,8 +71,8 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        // The mask it gave us is a valid one.
-        let _ = self.before.thread_set_mask();
+        // It can only fail for an invalid set.
+        let _ = self.blocked.thread_unblock();
     }
 }
 

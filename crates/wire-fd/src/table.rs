@@ -19,7 +19,7 @@ use std::ptr::NonNull;
 
 use nix::errno::Errno;
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous};
 use nix::sys::resource::{Resource, getrlimit};
 use wire_core::WaitQueue;
 
@@ -141,9 +141,13 @@ impl Table {
 }
 
 impl Drop for Table {
+    /// Gives the memory back but keeps the addresses: the destructor of some other thread-local
+    /// value may still read and write a `Watch`, whose entry then says "nothing is known".
     fn drop(&mut self) {
-        // SAFETY: the mapping made in `map`; its owner, the monitor, is going away with the thread.
-        let _ = unsafe { munmap(self.entries.cast(), self.len * size_of::<Entry>()) };
+        let bytes = self.len * size_of::<Entry>();
+        // SAFETY: the mapping made in `map`. Its entries are plain cells and queues, in which
+        // nobody waits when the thread ends; zeroes are what they were before their first use.
+        let _ = unsafe { madvise(self.entries.cast(), bytes, MmapAdvise::MADV_DONTNEED) };
     }
 }
 

@@ -80,7 +80,7 @@ pollable!(nix::sys::signalfd::SignalFd, nix::sys::eventfd::EventFd);
 pub struct Watch<T: Pollable> {
     /// Dropped by hand: it must be open while it is deregistered.
     io: ManuallyDrop<T>,
-    /// In the table of this thread, which outlives what can run here.
+    /// In the table of this thread.
     entry: NonNull<Entry>,
 }
 
@@ -129,8 +129,7 @@ impl<T: Pollable> Watch<T> {
     }
 
     pub(crate) fn entry(&self) -> &Entry {
-        // SAFETY: entries never move, and the table goes only with the thread's storage; this type
-        // never leaves the thread, and `deregister` is the only use after that (it checks).
+        // SAFETY: entries never move, and their addresses stay mapped for good.
         unsafe { self.entry.as_ref() }
     }
 

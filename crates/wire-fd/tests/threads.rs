@@ -120,3 +120,51 @@ fn each_thread_has_wires_of_its_own() {
         .into_iter()
         .for_each(|thread| thread.join().unwrap());
 }
+
+#[test]
+fn sets_of_signals_may_go_in_any_order() {
+    let blocked = |signal| {
+        nix::sys::signal::SigSet::thread_get_mask()
+            .unwrap()
+            .contains(signal)
+    };
+    let first = Signals::new(&[Signal::SIGUSR1]).unwrap();
+    let second = Signals::new(&[Signal::SIGUSR1, Signal::SIGALRM]).unwrap();
+    drop(first);
+    assert!(!blocked(Signal::SIGUSR1) && blocked(Signal::SIGALRM));
+    drop(second);
+    assert!(!blocked(Signal::SIGALRM));
+}
+
+#[test]
+fn the_destructors_of_an_ending_thread_may_use_descriptors() {
+    use std::cell::RefCell;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use wire_fd::Watch;
+
+    struct Farewell(Watch<UnixStream>);
+    impl Drop for Farewell {
+        fn drop(&mut self) {
+            (&self.0).write_all(b"farewell").unwrap();
+        }
+    }
+    thread_local! {
+        static KEPT: RefCell<Option<Farewell>> = const { RefCell::new(None) };
+    }
+    let (a, mut b) = UnixStream::pair().unwrap();
+    thread::spawn(move || {
+        // Its destructor is registered before that of anything of this crate, so it runs after.
+        KEPT.with_borrow_mut(|kept| {
+            run(|| {
+                wire_fd::sleep(Duration::from_micros(1)).unwrap();
+                *kept = Some(Farewell(Watch::new(a).unwrap()));
+            });
+        });
+    })
+    .join()
+    .unwrap();
+    let mut said = String::new();
+    b.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "farewell");
+}
