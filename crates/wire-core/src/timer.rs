@@ -45,8 +45,12 @@ pub use adapter::TimerAdapter;
 static HOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Has `unlink` called with the timer of every wire that ends while its timer is linked, so that
-/// the keeper of the time may leave timers where they are until then. It must unlink it.
-pub fn set_timer_hook(unlink: fn(&Timer)) {
+/// the keeper of the time may leave timers where they are until then.
+///
+/// # Safety
+///
+/// `unlink` takes the timer out of whatever it is linked in: its memory may be gone afterwards.
+pub unsafe fn set_timer_hook(unlink: fn(&Timer)) {
     HOOK.store(unlink as *mut (), Ordering::Release);
 }
 

@@ -19,6 +19,7 @@
 use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use intrusive_collections::{Bound, RBTree, UnsafeRef};
@@ -26,7 +27,7 @@ use nix::errno::Errno;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use wire_core::outside::{self, NEVER, Timer, TimerAdapter};
-use wire_core::{Interrupt, Kind, Reason, Wire, block};
+use wire_core::{Interrupt, Kind, Reason, WaitQueue, Wire, block};
 use wire_stack::Arena;
 
 use crate::bell::Bell;
@@ -55,7 +56,6 @@ pub(crate) struct Monitor {
     timers: UnsafeCell<RBTree<TimerAdapter>>,
     /// On the heap, since a monitor is made in whichever wire first waits, on its small stack.
     events: Box<[UnsafeCell<libc::epoll_event>]>,
-    running: Cell<bool>,
     /// It sits in its idle block.
     idle: Cell<bool>,
     wire: Wire,
@@ -75,7 +75,8 @@ pub(crate) fn with<R>(f: impl FnOnce(&Monitor) -> R) -> Result<R, RegisterError>
                 return Ok(f(monitor));
             }
             let monitor = Box::new(Monitor::new()?);
-            outside::set_timer_hook(unlink_timer);
+            // SAFETY: the hook unlinks the timer, and timers are linked by this crate only.
+            unsafe { outside::set_timer_hook(unlink_timer) };
             Ok(f(cell.get_or_init(|| monitor)))
         })
         .map_err(|_| RegisterError::ThreadEnds)?
@@ -120,7 +121,6 @@ impl Monitor {
             waiters: Cell::new(0),
             timers: UnsafeCell::new(RBTree::new(TimerAdapter::NEW)),
             events: (0..EVENTS).map(|_| UnsafeCell::new(NO_EVENT)).collect(),
-            running: Cell::new(false),
             idle: Cell::new(false),
             wire: Wire::new(),
             arena: Arena::builder()
@@ -132,14 +132,15 @@ impl Monitor {
 
     /// Registers a descriptor for both directions, edge-triggered.
     pub(crate) fn register(&self, fd: BorrowedFd<'_>) -> Result<NonNull<Entry>, RegisterError> {
-        let (entry, word) = self.table.open(fd.as_raw_fd())?;
+        let word = self.table.next_word(fd.as_raw_fd())?;
         let flags = EpollFlags::EPOLLIN
             | EpollFlags::EPOLLOUT
             | EpollFlags::EPOLLRDHUP
             | EpollFlags::EPOLLPRI
             | EpollFlags::EPOLLET;
         match self.epoll.add(fd, EpollEvent::new(flags, word)) {
-            Ok(()) => Ok(entry),
+            // Only now: if it is registered already, its entry is in use.
+            Ok(()) => Ok(self.table.open(word)),
             Err(Errno::EPERM) => Err(RegisterError::NotPollable),
             Err(errno) => Err(errno.into()),
         }
@@ -165,17 +166,18 @@ impl Monitor {
     }
 
     fn start(&self) -> Result<(), RegisterError> {
-        if self.running.get() {
+        if self.wire.is_in_use() {
             if self.idle.replace(false) {
                 outside::unblock(&self.wire);
             }
             return Ok(());
         }
+        // One that was cancelled in its idle block, or before its first turn, left this as it was.
+        self.idle.set(false);
         let stack = self.arena.stack().map_err(RegisterError::Stack)?;
         // SAFETY: control block and stack belong to the thread's storage, which outlives `run()`.
         unsafe { self.wire.spawn_daemon(stack, "monitor", monitor) }
             .map_err(RegisterError::Spawn)?;
-        self.running.set(true);
         Ok(())
     }
 
@@ -184,9 +186,25 @@ impl Monitor {
         unsafe { (*self.timers.get()).is_empty() }
     }
 
+    /// Whether no wire waits for a moment. Timers that were left behind at the front are unlinked:
+    /// they would keep the thread's wires from being found stuck.
+    fn no_moments(&self) -> bool {
+        loop {
+            // SAFETY: as in `no_timers`.
+            let mut first = unsafe { (*self.timers.get()).front_mut() };
+            match first.get() {
+                None => return true,
+                Some(timer) if timer.deadline.get() != NEVER || timer.sleep.get() != NEVER => {
+                    return false;
+                }
+                Some(_) => drop(first.remove()),
+            }
+        }
+    }
+
     fn serve(&self) -> Result<(), Interrupt> {
         loop {
-            if self.waiters.get() == 0 && self.no_timers() {
+            if self.waiters.get() == 0 && self.no_moments() {
                 self.idle.set(true);
                 block(Reason::new(&IDLE))?;
                 continue;
@@ -308,16 +326,6 @@ impl fmt::Debug for Monitor {
 
 /// What the monitor's wire runs, until it is cancelled at the end of `run()`.
 fn monitor() {
-    struct Running;
-    impl Drop for Running {
-        fn drop(&mut self) {
-            let _ = with(|monitor| {
-                monitor.running.set(false);
-                monitor.idle.set(false);
-            });
-        }
-    }
-    let _running = Running;
     // Only a cancellation ends it.
     let _ = with(Monitor::serve);
 }
@@ -331,10 +339,19 @@ fn unlink_timer(timer: &Timer) {
 pub(crate) fn notify(entry: &Entry, state: u8) {
     entry.set(state);
     if state & crate::table::READ != 0 {
-        entry.readers.wake_all();
+        wake_all(&entry.readers);
     }
     if state & crate::table::WRITE != 0 {
-        entry.writers.wake_all();
+        wake_all(&entry.writers);
+    }
+}
+
+/// Waking one of several things waited for runs code of whoever made that source. If it panics, its
+/// wire will try again itself; the others must be woken all the same.
+fn wake_all(queue: &WaitQueue) {
+    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| queue.wake_all())) {
+        // Dropping it might panic again.
+        std::mem::forget(payload);
     }
 }
 

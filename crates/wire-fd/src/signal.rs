@@ -1,5 +1,6 @@
 //! Signals that a wire waits for, by signalfd.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 
@@ -10,6 +11,11 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::error::RegisterError;
 use crate::watch::Watch;
+
+thread_local! {
+    /// By number: how many `Signals` of this thread receive it, so that the last one unblocks it.
+    static USES: [Cell<u32>; 65] = const { [const { Cell::new(0) }; 65] };
+}
 
 /// A set of signals, received here instead of interrupting the program.
 ///
@@ -32,8 +38,7 @@ use crate::watch::Watch;
 /// ```
 pub struct Signals {
     fd: Watch<SignalFd>,
-    /// Those that were not blocked before.
-    blocked: SigSet,
+    set: SigSet,
 }
 
 impl Signals {
@@ -47,11 +52,15 @@ impl Signals {
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let fd = Watch::new_nonblocking(fd)?;
         let before = set.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let blocked = set
-            .iter()
-            .filter(|signal| !before.contains(*signal))
-            .collect();
-        Ok(Signals { fd, blocked })
+        for signal in &set {
+            USES.with(|uses| {
+                let uses = &uses[signal as usize];
+                // One that was blocked by others before the first of us stays so: counted once more.
+                let first = uses.get() == 0 && before.contains(signal);
+                uses.set(uses.get() + 1 + u32::from(first));
+            });
+        }
+        Ok(Signals { fd, set })
     }
 
     /// Waits for the next of the signals.
@@ -71,8 +80,18 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        let mut last = SigSet::empty();
+        for signal in &self.set {
+            USES.with(|uses| {
+                let uses = &uses[signal as usize];
+                uses.set(uses.get() - 1);
+                if uses.get() == 0 {
+                    last.add(signal);
+                }
+            });
+        }
         // It can only fail for an invalid set.
-        let _ = self.blocked.thread_unblock();
+        let _ = last.thread_unblock();
     }
 }
 

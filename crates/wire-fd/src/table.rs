@@ -28,7 +28,8 @@ use crate::error::RegisterError;
 /// Remembered readiness, one bit each.
 pub(crate) const READ: u8 = 1;
 pub(crate) const WRITE: u8 = 2;
-/// The other side is done or the connection broken: a short read no longer means "drained".
+/// The other side is done, the connection broken, or urgent data on its way: a short read no longer
+/// means "drained".
 pub(crate) const ENDING: u8 = 4;
 /// The owner has closed it; waiting ends with an error.
 pub(crate) const CLOSED: u8 = 8;
@@ -109,26 +110,33 @@ impl Table {
         Some(unsafe { self.entries.add(index) })
     }
 
-    /// A fresh entry for `fd` and the word for epoll.
-    pub(crate) fn open(&self, fd: RawFd) -> Result<(NonNull<Entry>, u64), RegisterError> {
-        let entry = self.at(fd).ok_or(RegisterError::TooLarge {
-            fd,
-            limit: self.len,
-        })?;
-        // SAFETY: the mapping is zeroed or holds an entry; reading the number is fine in both, and
-        // an entry without a registration has nobody waiting in it.
-        let generation = unsafe {
-            let generation = next((*entry.as_ptr().cast_const()).generation.get());
+    /// The word for epoll of the next registration of `fd`.
+    pub(crate) fn next_word(&self, fd: RawFd) -> Result<u64, RegisterError> {
+        let limit = self.len;
+        let entry = self.at(fd).ok_or(RegisterError::TooLarge { fd, limit })?;
+        // SAFETY: the mapping is zeroed or holds an entry; reading the number is fine in both.
+        let generation = next(unsafe { (*entry.as_ptr().cast_const()).generation.get() });
+        Ok((u64::from(generation) << 32) | u64::from(fd as u32))
+    }
+
+    /// A fresh entry for the registration that epoll has just taken under `word`, which
+    /// [`next_word`](Table::next_word) gave.
+    pub(crate) fn open(&self, word: u64) -> NonNull<Entry> {
+        let index = word as u32 as usize;
+        assert!(index < self.len);
+        // SAFETY: inside the mapping. Epoll takes a descriptor once, so this entry has no
+        // registration and nobody waits in it.
+        unsafe {
+            let entry = self.entries.add(index);
             entry.write(Entry {
-                generation: Cell::new(generation),
+                generation: Cell::new((word >> 32) as u32),
                 state: Cell::new(0),
                 spent: Cell::new(0),
                 readers: WaitQueue::new(),
                 writers: WaitQueue::new(),
             });
-            generation
-        };
-        Ok((entry, u64::from(generation) << 32 | fd as u64))
+            entry
+        }
     }
 
     /// The entry that epoll's word means, unless its registration is over.
@@ -154,9 +162,10 @@ impl Drop for Table {
 /// What a kernel event says, in the table's bits.
 pub(crate) fn readiness(events: u32) -> u8 {
     let has = |bits: i32| events & bits as u32 != 0;
-    let ending = has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR);
+    // Urgent data as well: a read stops short at its mark, with more behind it.
+    let ending = has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR | libc::EPOLLPRI);
     let mut state = 0;
-    if ending || has(libc::EPOLLIN | libc::EPOLLPRI) {
+    if ending || has(libc::EPOLLIN) {
         state |= READ;
     }
     if has(libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR) {

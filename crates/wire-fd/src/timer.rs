@@ -8,6 +8,7 @@ use wire_core::outside::{self, NEVER, Timer};
 use wire_core::{Interrupt, Kind, Reason, block, check_interrupt};
 
 use crate::clock;
+use crate::error::RegisterError;
 use crate::monitor;
 
 static SLEEP: Kind = Kind::new("sleep");
@@ -55,7 +56,7 @@ fn sleep_to(moment: u64) -> Result<(), Interrupt> {
     outside::with_timer(|timer| {
         timer.sleep.set(moment);
         let _awake = Awake(timer);
-        arm(timer);
+        arm(timer).unwrap_or_else(|error| panic!("no timer: {error}"));
         // A sleep farther than any clock counts has no timer; only an interrupt ends it.
         while timer.sleep.get() != NEVER || moment == NEVER {
             block(Reason::new(&SLEEP))?;
@@ -64,10 +65,8 @@ fn sleep_to(moment: u64) -> Result<(), Interrupt> {
     })
 }
 
-fn arm(timer: &Timer) {
-    if let Err(error) = monitor::with(|monitor| monitor.arm(timer)).and_then(|armed| armed) {
-        panic!("no timer: {error}");
-    }
+fn arm(timer: &Timer) -> Result<(), RegisterError> {
+    monitor::with(|monitor| monitor.arm(timer))?
 }
 
 /// The deadline of a [`timeout`] passed before the work was done.
@@ -147,7 +146,10 @@ fn bounded<T>(now: u64, mine: u64, f: impl FnOnce() -> T) -> Result<T, Elapsed> 
             return Ok(f());
         }
         timer.deadline.set(mine);
-        arm(timer);
+        if let Err(error) = arm(timer) {
+            timer.deadline.set(outer);
+            panic!("no timer: {error}");
+        }
         if mine <= now {
             outside::deadline_passed(timer.wire());
         }
@@ -155,6 +157,9 @@ fn bounded<T>(now: u64, mine: u64, f: impl FnOnce() -> T) -> Result<T, Elapsed> 
         // What ended `f`, if it was an interrupt, must be asked before the mark is taken off.
         let cause = check_interrupt();
         timer.deadline.set(outer);
+        // What fired for this scope was the wire's only timer. It cannot fail: the monitor is there,
+        // started by the call above.
+        let _ = arm(timer);
         outside::clear_deadline(timer.wire());
         if outer != NEVER && outer <= clock::now() {
             outside::deadline_passed(timer.wire());

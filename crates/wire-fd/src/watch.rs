@@ -18,7 +18,7 @@ use std::ptr::NonNull;
 use nix::errno::Errno;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use wire_core::{Kind, Reason, outside, yield_now};
+use wire_core::{Kind, Reason, check_interrupt, outside, shield, yield_now};
 
 use crate::error::{RegisterError, interrupt_to_io};
 use crate::monitor;
@@ -227,7 +227,9 @@ impl<T: Pollable> Watch<T> {
         // One that is always ready would never let go of the thread.
         if entry.spend() == BUDGET {
             entry.refill();
-            yield_now();
+            // Shielded, for this can say what came instead of unwinding.
+            shield(yield_now);
+            check_interrupt().map_err(interrupt_to_io)?;
         }
         loop {
             self.wait(bit)?;

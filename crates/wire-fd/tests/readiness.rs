@@ -373,3 +373,112 @@ fn it_is_one_of_several_things_to_wait_for() {
         );
     });
 }
+
+#[test]
+fn bytes_behind_urgent_data_are_read() {
+    run(|| {
+        let (a, b) = tcp();
+        let b = Watch::new(b).unwrap();
+        (&a).write_all(b"abc").unwrap();
+        // SAFETY: sends one byte from a local.
+        let sent = unsafe { libc::send(a.as_raw_fd(), b"x".as_ptr().cast(), 1, libc::MSG_OOB) };
+        assert_eq!(sent, 1);
+        (&a).write_all(b"def").unwrap();
+        sleep(Duration::from_millis(10)).unwrap();
+        let mut all = [0; 6];
+        timeout(Duration::from_secs(5), || (&b).read_exact(&mut all))
+            .unwrap()
+            .unwrap();
+        assert_eq!(&all, b"abcdef");
+    });
+}
+
+#[test]
+fn a_cancelled_wire_is_told_by_an_error_and_loses_nothing() {
+    run(|| {
+        let (a, b) = pair();
+        (&a).write_all(&[1; 200]).unwrap();
+        let reader = go(move || {
+            let mut count = 0;
+            loop {
+                match (&b).read(&mut [0]) {
+                    Ok(n) => count += n,
+                    Err(error) => return (count, error.raw_os_error(), b),
+                }
+            }
+        });
+        reader.cancel();
+        // Cancelled before its first turn it would not run at all.
+        assert!(reader.join().is_err());
+        let (c, d) = pair();
+        (&c).write_all(&[1; 200]).unwrap();
+        let reader = go(move || {
+            (&d).read_exact(&mut [0]).unwrap();
+            wire_core::suspend().unwrap_err();
+            let mut count = 1;
+            loop {
+                match (&d).read(&mut [0]) {
+                    Ok(n) => count += n,
+                    Err(error) => return (count, error.raw_os_error(), d),
+                }
+            }
+        });
+        sleep(Duration::from_millis(1)).unwrap();
+        reader.cancel();
+        let (count, error, d) = reader.join().unwrap();
+        assert_eq!(error, Some(libc::ECANCELED));
+        let mut rest = vec![0; 200 - count];
+        (&d).read_exact(&mut rest).unwrap();
+    });
+}
+
+#[test]
+fn a_second_registration_of_one_descriptor_is_refused_and_hurts_nobody() {
+    struct Shared(Rc<UnixStream>);
+    impl std::os::fd::AsFd for Shared {
+        fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+    impl wire_fd::Pollable for Shared {}
+    run(|| {
+        let (mut a, b) = UnixStream::pair().unwrap();
+        let b = Rc::new(b);
+        let first = Watch::new(Shared(Rc::clone(&b))).unwrap();
+        let reader = go(move || first.readable().is_ok());
+        yield_now();
+        assert!(matches!(
+            Watch::new(Shared(b)),
+            Err(RegisterError::Os(nix::errno::Errno::EEXIST))
+        ));
+        a.write_all(b"x").unwrap();
+        assert!(reader.join().unwrap());
+    });
+}
+
+#[test]
+fn a_source_that_panics_does_not_end_the_waits_of_others() {
+    use wire_wait::{Source, on, wait_any};
+    struct Bad<'a>(wire_fd::Ready<'a>);
+    impl Source for Bad<'_> {
+        type Item = ();
+        fn try_take(&self) -> Option<()> {
+            self.0.try_take().map(|()| panic!("in try_take"))
+        }
+        fn queue(&self) -> &wire_core::WaitQueue {
+            self.0.queue()
+        }
+    }
+    run(|| {
+        let (a, b) = pair();
+        let bad = go(move || {
+            let bad = Bad(b.to_read().unwrap());
+            wait_any(&[&on(&bad, |()| ())])
+        });
+        yield_now();
+        (&a).write_all(b"x").unwrap();
+        sleep(Duration::from_millis(2)).unwrap();
+        assert!(bad.join().is_err(), "it panics in its own wire in the end");
+        sleep(Duration::from_millis(1)).unwrap();
+    });
+}

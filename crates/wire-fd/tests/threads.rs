@@ -131,9 +131,12 @@ fn sets_of_signals_may_go_in_any_order() {
     let first = Signals::new(&[Signal::SIGUSR1]).unwrap();
     let second = Signals::new(&[Signal::SIGUSR1, Signal::SIGALRM]).unwrap();
     drop(first);
-    assert!(!blocked(Signal::SIGUSR1) && blocked(Signal::SIGALRM));
+    assert!(
+        blocked(Signal::SIGUSR1) && blocked(Signal::SIGALRM),
+        "the second set still wants both"
+    );
     drop(second);
-    assert!(!blocked(Signal::SIGALRM));
+    assert!(!blocked(Signal::SIGUSR1) && !blocked(Signal::SIGALRM));
 }
 
 #[test]

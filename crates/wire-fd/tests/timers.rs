@@ -190,3 +190,57 @@ fn outside_a_wire_sleep_is_the_plain_one() {
     assert!(start.elapsed() >= 2 * MS);
     assert_eq!(timeout(MS, || 1), Ok(1));
 }
+
+#[test]
+fn the_outer_deadline_counts_after_an_inner_one_has_passed() {
+    run(|| {
+        let start = Instant::now();
+        let mut rounds = 0;
+        let outer = timeout(30 * MS, || {
+            loop {
+                let _ = timeout(5 * MS, suspend);
+                check_interrupt()?;
+                rounds += 1;
+            }
+            #[allow(unreachable_code)]
+            Ok::<(), Interrupt>(())
+        });
+        assert_eq!(outer, Ok(Err(Interrupt::DeadlinePassed)));
+        assert!((2..=6).contains(&rounds), "{rounds} rounds");
+        // Nor does a sleep after the inner scope outlast the outer one.
+        let slept = timeout(20 * MS, || {
+            let _ = timeout(MS, suspend);
+            sleep(Duration::from_secs(60))
+        });
+        assert_eq!(slept, Ok(Err(Interrupt::DeadlinePassed)));
+        assert!(start.elapsed() < Duration::from_secs(10));
+    });
+}
+
+#[test]
+fn a_run_in_which_the_monitor_had_no_turn_does_no_harm_to_the_next() {
+    run(|| assert_eq!(timeout(Duration::from_secs(60), || 1), Ok(1)));
+    run(|| sleep(MS)).unwrap();
+    let panicked = std::panic::catch_unwind(|| {
+        run(|| {
+            let _ = timeout(Duration::from_secs(60), || ());
+            panic!("before anyone else had a turn");
+        })
+    });
+    assert!(panicked.is_err());
+    run(|| sleep(MS)).unwrap();
+}
+
+#[test]
+fn a_scope_that_is_over_does_not_hide_that_all_are_stuck() {
+    let start = Instant::now();
+    let mut stuck = 0;
+    let mut told = |_| stuck += 1;
+    let ended = wire_core::Runtime::new().on_stuck(&mut told).run(|| {
+        assert_eq!(timeout(Duration::from_secs(3600), || 1), Ok(1));
+        suspend()
+    });
+    assert_eq!(ended, Ok(Err(Interrupt::Cancelled)));
+    assert_eq!(stuck, 1);
+    assert!(start.elapsed() < Duration::from_secs(60));
+}

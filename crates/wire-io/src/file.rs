@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 
-use wire_core::yield_now;
+use wire_core::{shield, yield_now};
 
 use crate::offload::offload;
 
@@ -31,7 +31,8 @@ fn spend() {
         spent.set(spent.get() + 1);
         if spent.get() >= BUDGET {
             spent.set(0);
-            yield_now();
+            // Interrupts are put off, as by any call that goes to the pool.
+            shield(yield_now);
         }
     });
 }
@@ -191,16 +192,14 @@ impl File {
         if self.always_offload.load(Ordering::Relaxed) {
             return None;
         }
+        spend();
         let fd = self.file.as_raw_fd();
         loop {
             // SAFETY: `IoSlice` and `IoSliceMut` have the layout of `iovec`, and the buffer is
             // borrowed as the call needs it: `read_at` passes a mutable one.
             let done = unsafe { call(fd, bufs.as_ptr().cast(), 1, offset, libc::RWF_NOWAIT) };
             return match Errno::result(done) {
-                Ok(count) => {
-                    spend();
-                    Some(Ok(count as usize))
-                }
+                Ok(count) => Some(Ok(count as usize)),
                 Err(Errno::EINTR) => continue,
                 Err(Errno::EAGAIN) => None,
                 Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::ESPIPE) => {

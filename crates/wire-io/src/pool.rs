@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use nix::sys::signal::{SigSet, SigmaskHow};
+use wire_core::outside;
 
 /// The part of a job that threads know: a function and a link. It heads something larger.
 #[repr(C)]
@@ -118,28 +119,6 @@ impl Shared {
             self.overflowing.fetch_sub(1, Ordering::SeqCst);
         }
     }
-
-    fn work(&self) {
-        loop {
-            self.idle.fetch_add(1, Ordering::SeqCst);
-            let job = self.receiver.recv_timeout(self.keep_alive);
-            self.idle.fetch_sub(1, Ordering::SeqCst);
-            match job {
-                Ok(job) => {
-                    self.move_up();
-                    job.run();
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => break,
-            }
-        }
-        self.threads.fetch_sub(1, Ordering::SeqCst);
-        // A job may have come between the timeout and the line above, its sender counting on us.
-        while let Ok(job) = self.receiver.try_recv() {
-            self.move_up();
-            job.run();
-        }
-    }
 }
 
 /// A pool of threads for blocking calls. Wires of several OS threads can share one.
@@ -223,21 +202,46 @@ impl Pool {
             return;
         }
         if self.start_thread().is_err() && shared.threads.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // Not one thread to be had: late is better than never, so the jobs block this one.
-            while let Ok(job) = shared.receiver.try_recv() {
-                shared.move_up();
-                job.run();
-            }
+            // Not one thread to be had: late is better than never, so the jobs block this one. They
+            // may be other wires' jobs, so to them this is a thread without wires.
+            outside::without_wire(|| {
+                while let Ok(job) = shared.receiver.try_recv() {
+                    shared.move_up();
+                    job.run();
+                }
+            });
+        }
+    }
+
+    /// What a thread does, until there was nothing to do for long.
+    fn work(&self) {
+        let shared = &*self.shared;
+        loop {
+            shared.idle.fetch_add(1, Ordering::SeqCst);
+            let job = shared.receiver.recv_timeout(shared.keep_alive);
+            shared.idle.fetch_sub(1, Ordering::SeqCst);
+            let Ok(job) = job else { break };
+            shared.move_up();
+            // Whoever submitted between those two lines above may have counted on us.
+            self.staff();
+            job.run();
+        }
+        shared.threads.fetch_sub(1, Ordering::SeqCst);
+        // A job may have come between the end of the wait and the line above, its sender counting
+        // on us.
+        while let Ok(job) = shared.receiver.try_recv() {
+            shared.move_up();
+            job.run();
         }
     }
 
     fn start_thread(&self) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
+        let pool = self.clone();
         // A thread inherits the mask, so there is no moment in which it could take a signal.
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         let thread = thread::Builder::new()
             .name("wire-io".into())
-            .spawn(move || shared.work());
+            .spawn(move || pool.work());
         before.thread_set_mask()?;
         thread.map(drop)
     }
