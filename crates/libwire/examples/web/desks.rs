@@ -8,12 +8,15 @@
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
+use crate::files::PIECE;
 use crate::http::{HEAD_LIMIT, Input, Output, RESPONSE_MAX};
 
 /// What serving a request takes.
 pub(crate) struct Desk {
     pub(crate) input: Input<'static>,
     pub(crate) out: Output<'static>,
+    /// What is on its way from a file.
+    pub(crate) piece: &'static mut [u8],
 }
 
 /// The desks nobody works at. The one left last is taken first.
@@ -24,13 +27,15 @@ pub(crate) struct Desks {
 impl Desks {
     /// So many, in memory that is never given back.
     pub(crate) fn new(count: u32) -> Desks {
-        const SIZE: usize = HEAD_LIMIT + RESPONSE_MAX;
+        const SIZE: usize = HEAD_LIMIT + RESPONSE_MAX + PIECE;
         let memory = vec![0; SIZE * count as usize].leak();
         let desk = |memory: &'static mut [u8]| {
-            let (input, out) = memory.split_at_mut(HEAD_LIMIT);
+            let (input, rest) = memory.split_at_mut(HEAD_LIMIT);
+            let (out, piece) = rest.split_at_mut(RESPONSE_MAX);
             Desk {
                 input: Input::new(input),
                 out: Output::new(out),
+                piece,
             }
         };
         let desks: Vec<Desk> = memory.chunks_exact_mut(SIZE).map(desk).collect();

@@ -20,7 +20,7 @@ use crate::http::{FileRequest, PATH_MAX, Status};
 use crate::serve::Talk;
 
 /// What is read and sent at a time.
-const PIECE: usize = 16 * 1024;
+pub(crate) const PIECE: usize = 16 * 1024;
 
 /// A directory out of which nothing leads, symbolic links included.
 pub(crate) struct Root {
@@ -130,7 +130,7 @@ pub(crate) fn send(talk: &Talk<'_>, desk: &mut Desk, request: &FileRequest) -> i
     if length == 0 {
         return Ok(());
     }
-    let mut piece = [0; PIECE];
+    let piece = &mut *desk.piece;
     // The first piece goes out with the head in front of it.
     let mut start = out.data().len();
     piece[..start].copy_from_slice(out.data());

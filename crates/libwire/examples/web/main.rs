@@ -44,7 +44,7 @@ struct Options {
     #[arg(long, default_value = ".")]
     root: PathBuf,
     /// Connections served at the same time; the next one waits until one of them ends.
-    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
     /// The stack of each connection's wire.
     #[arg(long, default_value_t = 64 * 1024, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(48 * 1024..))]

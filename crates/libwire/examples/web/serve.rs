@@ -167,6 +167,7 @@ impl<'c> Talk<'c> {
     }
 
     /// Reads more of a request that has begun. False if the client ends in the middle of it.
+    #[inline(never)]
     fn read_on(&mut self, desk: &mut Desk, patience: Patience) -> io::Result<bool> {
         let due = match self.due {
             Some(due) if patience == Patience::Continues => due,
@@ -205,6 +206,7 @@ impl<'c> Talk<'c> {
     }
 
     /// Sends what is in the output, unless the client does not take it.
+    #[inline(never)]
     pub(crate) fn send_in_time(&self, out: &mut Output<'_>) -> io::Result<()> {
         if out.is_empty() {
             return Ok(());
@@ -226,6 +228,8 @@ fn within<T>(time: Duration, f: impl FnOnce() -> io::Result<T>) -> io::Result<T>
 
 /// Says that nothing more will come and reads until the client has done the same: closing on unread
 /// bytes would reset the connection, and that may overtake the response.
+// Out of line like all that happens rarely, so that idle connections have small frames.
+#[inline(never)]
 fn linger(stream: &Watch<TcpStream>) {
     if stream.get_ref().shutdown(Shutdown::Write).is_ok() {
         let mut rest = [0; 1024];
