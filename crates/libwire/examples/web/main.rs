@@ -18,6 +18,7 @@ mod serve;
 
 use std::cell::Cell;
 use std::error::Error;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,12 +64,19 @@ struct Options {
     count_allocations: bool,
 }
 
+/// `println!`, except that a reader who went away is no reason to panic.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = writeln!(io::stdout(), $($text)*);
+    }};
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     match libwire::run(|| run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("web: {error}");
+            esay!("web: {error}");
             ExitCode::FAILURE
         }
     }
@@ -128,18 +136,16 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         .name("acceptor")
         .spawn(move || serve::accept(server, pool, listener))?;
 
-    println!("listening on http://{addr}");
-    println!("  curl -i http://{addr}/");
-    println!("  curl -I http://{addr}/files/README.md");
-    println!(
-        "  cargo run --release --example load -- --addr {addr} --connections 500 --seconds 10"
-    );
-    println!("Ctrl-C ends it.");
+    say!("listening on http://{addr}");
+    say!("  curl -i http://{addr}/");
+    say!("  curl -I http://{addr}/files/README.md");
+    say!("  cargo run --release --example load -- --addr {addr} --connections 500 --seconds 10");
+    say!("Ctrl-C ends it.");
     let (start, allocations) = (Instant::now(), count::allocations());
 
     let signal = signals.wait()?;
     let allocations = count::allocations() - allocations;
-    println!(
+    say!(
         "{signal}: what runs may take {} ms to end",
         options.drain_ms
     );
@@ -153,7 +159,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let limit = Duration::from_millis(options.drain_ms);
     let in_time = libwire::timeout(limit, || pool.wait_until_idle());
     if !matches!(in_time, Ok(Ok(()))) {
-        println!("cutting {} connections short", pool.in_use());
+        say!("cutting {} connections short", pool.in_use());
         server.guests.dismiss_all();
         pool.wait_until_idle()?;
     }
@@ -182,7 +188,7 @@ fn raise_file_limit() {
 
 fn print_totals(server: &Server, time: Duration) {
     let totals = &server.totals;
-    println!(
+    say!(
         "{} requests on {} connections in {:.1} s; {} bytes of files; {} connections cut short",
         server.handler.served(),
         totals.connections.get(),
@@ -193,7 +199,7 @@ fn print_totals(server: &Server, time: Duration) {
 }
 
 fn print_allocations(allocations: u64, served: u64) {
-    println!("{allocations} allocations for {served} answers");
+    say!("{allocations} allocations for {served} answers");
     let each = allocations as f64 / served.max(1) as f64;
-    println!("allocations per request: {each}");
+    say!("allocations per request: {each}");
 }
