@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     match libwire::run(|| run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            esay!("web: {error}");
+            eprintln!("web: {error}");
             ExitCode::FAILURE
         }
     }
