@@ -165,7 +165,8 @@ impl Monitor {
         self.waiters.set(self.waiters.get() - 1);
     }
 
-    fn start(&self) -> Result<(), RegisterError> {
+    /// Sees to it that the monitor's wire runs and is not idle.
+    pub(crate) fn start(&self) -> Result<(), RegisterError> {
         if self.wire.is_in_use() {
             if self.idle.replace(false) {
                 outside::unblock(&self.wire);

@@ -82,6 +82,9 @@ impl Source for Ready<'_> {
     }
 
     fn queue(&self) -> &WaitQueue {
+        // Asked for by who is about to wait, perhaps in a later `run()` than that which made this.
+        // Without a monitor the wait would be found stuck, which says as much as an error could.
+        let _ = monitor::with(monitor::Monitor::start);
         if self.bit == READ {
             &self.entry.readers
         } else {

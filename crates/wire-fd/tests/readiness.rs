@@ -482,3 +482,20 @@ fn a_source_that_panics_does_not_end_the_waits_of_others() {
         sleep(Duration::from_millis(1)).unwrap();
     });
 }
+
+#[test]
+fn readiness_asked_for_in_one_run_may_be_waited_for_in_the_next() {
+    let (mut a, b) = UnixStream::pair().unwrap();
+    let b = Watch::new(b).unwrap();
+    let ready = run(|| {
+        sleep(Duration::from_millis(1)).unwrap();
+        b.to_read().unwrap()
+    });
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(10));
+        a.write_all(b"x").unwrap();
+        a
+    });
+    assert_eq!(run(|| wire_wait::wait(&ready)), Ok(()));
+    writer.join().unwrap();
+}
