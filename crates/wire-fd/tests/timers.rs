@@ -206,7 +206,7 @@ fn the_outer_deadline_counts_after_an_inner_one_has_passed() {
             Ok::<(), Interrupt>(())
         });
         assert_eq!(outer, Ok(Err(Interrupt::DeadlinePassed)));
-        assert!((2..=6).contains(&rounds), "{rounds} rounds");
+        assert!(rounds <= 6, "{rounds} rounds of 5 ms in 30 ms");
         // Nor does a sleep after the inner scope outlast the outer one.
         let slept = timeout(20 * MS, || {
             let _ = timeout(MS, suspend);
