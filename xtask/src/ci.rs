@@ -197,6 +197,14 @@ fn web() -> run::Result<Done> {
     }
     let example = release_example("web", "release", &workspace)?;
     let mut run = TestRun::default();
+    // Its own tests of HTTP without a socket: no switch backend touches them, so they run once.
+    run.add(&mut run::cargo([
+        "test",
+        "--package",
+        "libwire",
+        "--example",
+        "web",
+    ]));
     let mut cargo = run::cargo(["test", "--package", "wire-tests", "--test", "web"]);
     run.add(cargo.env("WIRE_WEB_EXAMPLE", example));
     run.end().map(Done::Tests)
