@@ -2,16 +2,13 @@
 
 use std::fmt;
 
-use wire_core::{Kind, Reason, WaitQueue};
+use wire_core::{Reason, WaitQueue};
 use wire_wait::Source;
 
 use crate::error::RegisterError;
 use crate::monitor;
 use crate::table::{CLOSED, Entry, READ};
-use crate::watch::{Pollable, Watch};
-
-static READABLE: Kind = Kind::new("readable");
-static WRITABLE: Kind = Kind::new("writable");
+use crate::watch::{Pollable, READABLE, WRITABLE, Watch};
 
 /// Readiness of a [`Watch`] in one direction, to be waited for beside channels, locks and whatever
 /// else is a [`Source`]. It takes nothing: what is ready stays so until a read or write finds

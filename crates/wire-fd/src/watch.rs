@@ -24,8 +24,8 @@ use crate::error::{RegisterError, interrupt_to_io};
 use crate::monitor;
 use crate::table::{CLOSED, ENDING, Entry, READ, WRITE};
 
-static READABLE: Kind = Kind::new("readable");
-static WRITABLE: Kind = Kind::new("writable");
+pub(crate) static READABLE: Kind = Kind::new("readable");
+pub(crate) static WRITABLE: Kind = Kind::new("writable");
 
 /// After this many operations on one descriptor that did not have to wait, others get a turn.
 const BUDGET: u8 = 64;

@@ -196,7 +196,7 @@ fn the_outer_deadline_counts_after_an_inner_one_has_passed() {
     run(|| {
         let start = Instant::now();
         let mut rounds = 0;
-        let outer = timeout(30 * MS, || {
+        let outer = timeout(500 * MS, || {
             loop {
                 let _ = timeout(5 * MS, suspend);
                 check_interrupt()?;
@@ -206,7 +206,10 @@ fn the_outer_deadline_counts_after_an_inner_one_has_passed() {
             Ok::<(), Interrupt>(())
         });
         assert_eq!(outer, Ok(Err(Interrupt::DeadlinePassed)));
-        assert!(rounds <= 6, "{rounds} rounds of 5 ms in 30 ms");
+        assert!(
+            (2..=100).contains(&rounds),
+            "{rounds} rounds of 5 ms in 500 ms"
+        );
         // Nor does a sleep after the inner scope outlast the outer one.
         let slept = timeout(20 * MS, || {
             let _ = timeout(MS, suspend);
