@@ -82,25 +82,72 @@ struct Unwind;
 ///
 /// Outside `run()`.
 #[track_caller]
+#[inline]
 pub fn block(reason: Reason) -> Result<(), Interrupt> {
+    block_as(State::Blocked, reason)
+}
+
+/// In line up to the switch and behind it: a call that is entered on one stack and left on another
+/// has its return predicted wrongly.
+#[track_caller]
+#[inline(always)]
+fn block_as(kind: State, reason: Reason) -> Result<(), Interrupt> {
     let s = scheduler();
-    let me = s.current_or_panic();
-    take_interrupt(me)?;
-    me.reason.set(reason);
-    me.state.set(State::Blocked);
+    let me = s.current_or_outside();
+    if me.interrupted.get() || std::thread::panicking() {
+        return Err(refuse());
+    }
+    let details = me.details();
+    details.reason.set(reason);
+    details.since.set(s.switches());
+    me.state.set(kind);
+    s.switch_away(me);
+    if me.state.get() == State::Runnable {
+        return Ok(());
+    }
+    not_unblocked(kind, me)
+}
+
+/// Why the current wire may not block.
+///
+/// # Panics
+///
+/// If there is none.
+#[cold]
+#[track_caller]
+fn refuse() -> Interrupt {
+    match take_interrupt(scheduler().current_or_panic()) {
+        Err(interrupt) => interrupt,
+        Ok(()) => unreachable!("asked only if there is an interrupt"),
+    }
+}
+
+/// Blocks on, if need be, a wire that goes on without having been unblocked.
+#[cold]
+#[inline(never)]
+fn not_unblocked(kind: State, me: &Wire) -> Result<(), Interrupt> {
+    let s = scheduler();
     loop {
-        s.switch_away(me);
         match me.state.get() {
             State::Runnable => return Ok(()),
             // Held since it was interrupted: it goes on waiting.
-            State::Interrupted if me.interrupts.get() >= SHIELD => me.state.set(State::Blocked),
+            State::Interrupted if me.interrupts.get() >= SHIELD => {}
             State::Interrupted => {
                 me.state.set(State::Runnable);
                 return take_interrupt(me);
             }
             // Only the main wire is continued without being unblocked: nobody can run.
-            _ => nobody_can_run(s),
+            _ => {
+                me.state.set(State::Stuck);
+                nobody_can_run(s, me);
+                // Whatever woke it meanwhile did not have to queue it.
+                if me.state.get() != State::Stuck {
+                    continue;
+                }
+            }
         }
+        me.state.set(kind);
+        s.switch_away(me);
     }
 }
 
@@ -120,25 +167,45 @@ pub(crate) fn block_shielded(reason: Reason) {
 
 /// Makes a blocked wire runnable, at the end of the ready queue. One that is ready, running or over
 /// is left as it is; one that an interrupt has woken but that has not run yet will see this instead.
+#[inline]
 pub(crate) fn unblock(wire: &Wire) {
     match wire.state.get() {
-        State::Blocked => {
+        State::Blocked | State::Suspended => {
             wire.state.set(State::Runnable);
-            unpark(wire);
             scheduler().push(wire);
         }
-        State::Interrupted => wire.state.set(State::Runnable),
-        State::Idle | State::Runnable | State::Ended => {}
+        state => unblock_specially(wire, state),
+    }
+}
+
+#[cold]
+fn unblock_specially(wire: &Wire, state: State) {
+    match state {
+        State::Parked => {
+            unpark();
+            wire.state.set(State::Runnable);
+            scheduler().push(wire);
+        }
+        State::Interrupted | State::Stuck => wire.state.set(State::Runnable),
+        _ => {}
     }
 }
 
 fn interrupt(wire: &Wire, flag: u32) {
-    let word = wire.interrupts.get() | flag;
-    wire.interrupts.set(word);
-    if word < SHIELD && wire.state.get() == State::Blocked {
-        wire.state.set(State::Interrupted);
-        unpark(wire);
-        scheduler().push(wire);
+    set_interrupts(wire, wire.interrupts.get() | flag);
+    if !wire.interrupted.get() {
+        return;
+    }
+    match wire.state.get() {
+        State::Stuck => wire.state.set(State::Interrupted),
+        state if state.is_blocked() => {
+            if state == State::Parked {
+                unpark();
+            }
+            wire.state.set(State::Interrupted);
+            scheduler().push(wire);
+        }
+        _ => {}
     }
 }
 
@@ -158,7 +225,14 @@ pub fn deadline_passed(wire: &Wire) {
 
 /// Takes the mark of [`deadline_passed`] off the current wire: the scope it belonged to is left.
 pub fn clear_deadline(wire: &Wire) {
-    wire.interrupts.set(wire.interrupts.get() & !DEADLINE);
+    set_interrupts(wire, wire.interrupts.get() & !DEADLINE);
+}
+
+/// The one place where the word changes, and what yields look at with it.
+#[inline]
+pub(crate) fn set_interrupts(wire: &Wire, word: u32) {
+    wire.interrupts.set(word);
+    wire.interrupted.set(word.wrapping_sub(1) < PENDING);
 }
 
 /// The interrupt that a wait of this wire would end with now.
@@ -166,21 +240,20 @@ pub(crate) fn take_interrupt(me: &Wire) -> Result<(), Interrupt> {
     if std::thread::panicking() {
         return Err(Interrupt::Unwinding);
     }
-    let word = me.interrupts.get();
-    if word.wrapping_sub(1) >= PENDING {
+    if !me.interrupted.get() {
         Ok(())
-    } else if word & CANCELLED != 0 {
+    } else if me.interrupts.get() & CANCELLED != 0 {
         Err(Interrupt::Cancelled)
     } else {
         Err(Interrupt::DeadlinePassed)
     }
 }
 
-/// Acts on a pending interrupt where it cannot be returned. While unwinding, none is.
+/// Acts on a pending interrupt of the running wire where it cannot be returned. While unwinding, none is.
 #[cold]
 #[inline(never)]
-pub(crate) fn unwind_pending(me: &Wire) {
-    match take_interrupt(me) {
+pub(crate) fn unwind_pending() {
+    match check_interrupt() {
         Ok(()) | Err(Interrupt::Unwinding) => {}
         Err(interrupt) => interrupt.unwind(),
     }
@@ -197,11 +270,11 @@ pub fn check_interrupt() -> Result<(), Interrupt> {
 }
 
 pub(crate) fn hold(wire: &Wire) {
-    wire.interrupts.set(wire.interrupts.get() + SHIELD);
+    set_interrupts(wire, wire.interrupts.get() + SHIELD);
 }
 
 pub(crate) fn release(wire: &Wire) {
-    wire.interrupts.set(wire.interrupts.get() - SHIELD);
+    set_interrupts(wire, wire.interrupts.get() - SHIELD);
 }
 
 struct Shield<'a>(&'a Wire);
@@ -239,13 +312,18 @@ static SUSPENDED: Kind = Kind::new("suspend");
 ///
 /// Outside `run()`.
 #[track_caller]
+#[inline]
 pub fn suspend() -> Result<(), Interrupt> {
-    block(Reason::new(&SUSPENDED))
+    block_as(State::Suspended, Reason::new(&SUSPENDED))
 }
 
 /// Makes a wire go on that suspended itself; any other is left alone.
+#[inline]
 pub(crate) fn resume(wire: &Wire) {
-    if wire.reason.get().is(&SUSPENDED) {
+    if wire.state.get() == State::Suspended {
+        wire.state.set(State::Runnable);
+        scheduler().push(wire);
+    } else if wire.details().reason.get().is(&SUSPENDED) {
         unblock(wire);
     }
 }
@@ -253,7 +331,9 @@ pub(crate) fn resume(wire: &Wire) {
 /// Ends the process: going on would break memory safety.
 #[cold]
 pub(crate) fn fatal(what: &str) -> ! {
-    let name = scheduler().current().map_or("?", |wire| wire.name.get());
+    let name = scheduler()
+        .current()
+        .map_or("?", |wire| wire.details().name.get());
     report(format_args!(
         "{what} (wire '{}'); aborting",
         name.escape_debug()

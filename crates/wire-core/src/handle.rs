@@ -80,7 +80,7 @@ impl<'m, T> JoinHandle<'m, T> {
         if wire.state.get() == State::Ended {
             return Ok(());
         }
-        wire.joiners.wait(Reason::on(&JOIN, wire))
+        wire.details().joiners.wait(Reason::on(&JOIN, wire))
     }
 
     /// Waits until the wire is over and gives its result. Allocates nothing.
@@ -100,9 +100,9 @@ impl<'m, T> JoinHandle<'m, T> {
         let this = ManuallyDrop::new(self);
         let wire = this.wire();
         // SAFETY: the wire has ended, so its outcome lies there, and this handle alone may take it.
-        let outcome = unsafe { wire.packet.get().cast::<Outcome<T>>().read() };
+        let outcome = unsafe { wire.details().packet.get().cast::<Outcome<T>>().read() };
         // SAFETY: a wire's handle cannot leave its scope, whose record therefore is there.
-        let scope = unsafe { wire.scope.get().as_ref() };
+        let scope = unsafe { wire.details().scope.get().as_ref() };
         if let (Err(JoinError::Panicked(_)), Some(scope)) = (&outcome, scope) {
             scope.panic_was_joined();
         }
@@ -138,7 +138,7 @@ impl<T> Drop for JoinHandle<'_, T> {
         let wire = self.wire();
         if wire.state.get() == State::Ended {
             // SAFETY: as in `join`.
-            unsafe { discard(wire, wire.packet.get().cast::<Outcome<T>>()) };
+            unsafe { discard(wire, wire.details().packet.get().cast::<Outcome<T>>()) };
             wire.free();
         } else {
             wire.set(JOINABLE, false);
@@ -192,7 +192,7 @@ impl Handle<'_> {
 
     /// The wire's name; empty once it is gone.
     pub fn name(&self) -> &'static str {
-        self.wire().map_or("", |wire| wire.name.get())
+        self.wire().map_or("", |wire| wire.details().name.get())
     }
 
     /// Makes the wire go on if it [suspended](crate::suspend) itself, at the end of the ready

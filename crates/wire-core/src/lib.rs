@@ -132,7 +132,7 @@ pub mod outside {
     /// Outside `run()`.
     #[track_caller]
     pub fn with_timer<T>(f: impl FnOnce(&Timer) -> T) -> T {
-        f(&scheduler().current_or_panic().timer)
+        f(crate::timer::of(scheduler().current_or_panic()))
     }
 
     /// Makes a blocked wire runnable. What it waited for, it finds out itself.
@@ -143,19 +143,19 @@ pub mod outside {
     /// The address of the running wire's control block, or null: to tell wires apart by.
     #[inline]
     pub fn current() -> *const Wire {
-        scheduler().current.get()
+        scheduler().current().map_or(ptr::null(), ptr::from_ref)
     }
 
     /// Runs `f` as in a thread without wires, so that nothing in it can wait, yield or start a wire:
     /// for foreign code that is called in the middle of waking somebody.
     pub fn without_wire<T>(f: impl FnOnce() -> T) -> T {
-        struct Back(*const Wire);
+        struct Back(crate::scheduler::SteppedOut);
         impl Drop for Back {
             fn drop(&mut self) {
-                scheduler().current.set(self.0);
+                scheduler().step_in(self.0);
             }
         }
-        let _back = Back(scheduler().current.replace(ptr::null()));
+        let _back = Back(scheduler().step_out());
         f()
     }
 

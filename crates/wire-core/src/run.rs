@@ -4,18 +4,17 @@
 //! When nobody can run, the scheduler continues it although it is blocked; it then sees to those
 //! that are stuck, on a stack that is large enough for any report.
 
-use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::block::{Interrupt, block_shielded, cancel, fatal, report, unblock};
+use crate::block::{Interrupt, block_shielded, cancel, fatal, report, set_interrupts, unblock};
 use crate::reason::{Kind, Reason};
 use crate::scheduler::{Scheduler, scheduler};
 use crate::walk::{WireInfo, each, walk};
-use crate::wire::{DAEMON, PERMANENT, State, Wire};
+use crate::wire::{DAEMON, Details, PERMANENT, State, Wire};
 
 /// Who is told of stuck wires.
 pub(crate) type OnStuck = NonNull<dyn FnMut(WireInfo)>;
@@ -23,9 +22,9 @@ pub(crate) type OnStuck = NonNull<dyn FnMut(WireInfo)>;
 static MAIN_END: Kind = Kind::new("end of all wires");
 
 thread_local! {
-    /// The main wire's control block. Never dropped, so that stored handles to it stay good; the
+    /// The main wire's control block, and what goes with it. Never dropped, so that stored handles to it stay good; the
     /// thread's storage outlives all code of the thread.
-    static MAIN: UnsafeCell<ManuallyDrop<Wire>> = const { UnsafeCell::new(ManuallyDrop::new(Wire::new())) };
+    static MAIN: ManuallyDrop<(Wire, Details)> = const { ManuallyDrop::new((Wire::new(), Details::new())) };
 }
 
 /// Why [`Runtime::run`] has no result.
@@ -121,13 +120,14 @@ impl<'a> Runtime<'a> {
         }));
 
         // SAFETY: the storage of a thread outlives its code, and is only ever shared.
-        let wire: &'static Wire = MAIN.with(|main| unsafe { &*main.get() });
-        wire.name.set(self.name);
+        let (wire, details) = MAIN.with(|main| unsafe { &*ptr::from_ref::<(Wire, Details)>(main) });
+        details.wire.set(wire);
+        details.name.set(self.name);
         wire.flags.set(PERMANENT);
-        wire.interrupts.set(0);
-        wire.state.set(State::Runnable);
+        // SAFETY: as above.
+        unsafe { wire.occupy(details) };
         s.main.set(wire);
-        s.current.set(wire);
+        s.begin(wire);
         s.enlist(wire);
 
         let result = catch_unwind(AssertUnwindSafe(main));
@@ -160,7 +160,7 @@ impl fmt::Debug for Runtime<'_> {
 /// Waits for the ordinary wires, then ends the daemons, then leaves the thread as it was.
 fn finish(s: &Scheduler, main: &Wire) {
     // From here on the main wire only waits; what it was told to do no longer matters.
-    main.interrupts.set(0);
+    set_interrupts(main, 0);
     loop {
         if s.live.get() == 1 {
             if s.daemons.get() == 0 {
@@ -186,7 +186,7 @@ fn finish(s: &Scheduler, main: &Wire) {
 pub(crate) fn one_is_gone(s: &Scheduler) {
     // SAFETY: wires end only inside `run`, in which `main` is set.
     let main = unsafe { &*s.main.get() };
-    if s.live.get() <= 1 && main.reason.get().is(&MAIN_END) {
+    if s.live.get() <= 1 && main.details().reason.get().is(&MAIN_END) {
         unblock(main);
     }
 }
@@ -201,16 +201,16 @@ fn cancel_all_but_daemons() {
 }
 
 /// The main wire was continued although it is blocked: no wire is ready and none waits for the
-/// outside world. Tells who is stuck, then cancels all. Does not unwind: the main wire may be in a
+/// outside world; it is marked `Stuck`. Tells who is stuck, then cancels all. Does not unwind: the main wire may be in a
 /// wait that must not end, that of a scope for instance.
 #[cold]
-pub(crate) fn nobody_can_run(s: &Scheduler) {
+pub(crate) fn nobody_can_run(s: &Scheduler, main: &Wire) {
     let stuck =
         |info: &WireInfo| !info.is_daemon() && !info.waits_for().is_some_and(|r| r.is(&MAIN_END));
     if let Some(mut told) = s.on_stuck.take() {
         // To the callback this is a thread without wires: it can neither wait nor yield, both of
         // which would go on from a main wire that is blocked.
-        let main = s.current.replace(ptr::null());
+        let inside = s.step_out();
         // SAFETY: `run`, further out on this stack, holds the closure for us.
         let result = catch_unwind(AssertUnwindSafe(|| {
             walk(|info| {
@@ -220,7 +220,7 @@ pub(crate) fn nobody_can_run(s: &Scheduler) {
                 }
             });
         }));
-        s.current.set(main);
+        s.step_in(inside);
         s.on_stuck.set(Some(told));
         if let Err(payload) = result {
             // Dropping what it threw might panic again, so that is left alone.
@@ -229,7 +229,7 @@ pub(crate) fn nobody_can_run(s: &Scheduler) {
         }
     }
     cancel_all_but_daemons();
-    if s.ready_is_empty() {
+    if s.nobody_else_is_ready() && main.state.get() == State::Stuck {
         walk(|info| report(format_args!("stuck, and cannot be cancelled: {info}")));
         fatal("no wire can run, and those that are left cannot be unwound");
     }

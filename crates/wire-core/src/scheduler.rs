@@ -1,10 +1,20 @@
 //! One scheduler per OS thread: who runs, who is next, strictly first in, first out.
 //!
 //! ```text
-//!   current ──► running wire              head ──► W ──► W ──► W ◄── tail     (through Wire::next)
-//!   background ──► a wire that goes on when the queue is empty, or some 50 µs after it was parked
+//!            current               tail
+//!              │                    │
+//!              ▼                    ▼
+//!        ┌──► W1 ──► W2 ──► W3 ──► W4 ──┐     the ring of ready wires, through Wire::next:
+//!        └──────────────────────────────┘     the running one, and behind it the others in order
+//!
+//!   background ──► a wire that goes on when nobody else is ready, or some 50 µs after it was parked
 //!   main ──► the wire on the thread's own stack, which also serves when nobody can run
 //! ```
+//!
+//! The running wire is in the ring, right behind `tail`. So to yield is to turn the ring by one:
+//! `tail` and `current` move on, and no link changes, where a queue would take one wire off, put
+//! another one on, and have each yield wait for what the one before has stored. A wire made ready goes
+//! in behind `tail`; one that blocks is taken out by one store to its predecessor, `tail`.
 //!
 //! The scheduler is a handful of cells in thread-local storage that needs neither initialising nor
 //! dropping, so reaching it is one addition to the thread pointer.
@@ -21,24 +31,32 @@ use crate::block::{Interrupt, take_interrupt, unwind_pending};
 use crate::reason::{Kind, Reason};
 use crate::run::OnStuck;
 use crate::walk::Walker;
-use crate::wire::{State, Wire};
+use crate::wire::{Details, State, Wire, outside};
 
-intrusive_adapter!(pub(crate) AllAdapter = UnsafeRef<Wire>: Wire { all => intrusive_collections::LinkedListLink });
+intrusive_adapter!(pub(crate) AllAdapter = UnsafeRef<Details>: Details { all => intrusive_collections::LinkedListLink });
 
 /// A parked background wire gets a turn at latest after this long (and the next check).
 const BACKGROUND_NS: u64 = 50_000;
 /// Switches between two looks at the clock: learnt, within these bounds.
-const CHECK_MAX: u32 = 1024;
-const CHECK_FIRST: u32 = 64;
+const CHECK_MAX: u64 = 1024;
+const CHECK_FIRST: u64 = 64;
+
+/// Where a thread goes on that was for a time one without wires.
+#[derive(Clone, Copy)]
+pub(crate) struct SteppedOut(*const Wire, u64);
 
 pub(crate) struct Scheduler {
-    pub(crate) current: Cell<*const Wire>,
-    head: Cell<*const Wire>,
+    /// The running wire, or [`outside`]. Then `ticks` is 1, so that yields, which do not look at this,
+    /// find out.
+    current: Cell<*const Wire>,
+    /// The last one of the ring; the running one follows it. Null outside `run()`.
     tail: Cell<*const Wire>,
     /// Switches left until the next look at the clock.
-    ticks: Cell<u32>,
+    ticks: Cell<u64>,
+    /// How many switches there will have been by then.
+    horizon: Cell<u64>,
     /// Switches from one look to the next.
-    period: Cell<u32>,
+    period: Cell<u64>,
     /// When the background wire was first seen parked, if it is.
     parked_at: Cell<Option<Instant>>,
     checked_at: Cell<Option<Instant>>,
@@ -70,10 +88,10 @@ pub(crate) fn scheduler() -> &'static Scheduler {
 impl Scheduler {
     const fn new() -> Scheduler {
         Scheduler {
-            current: Cell::new(ptr::null()),
-            head: Cell::new(ptr::null()),
+            current: Cell::new(outside()),
             tail: Cell::new(ptr::null()),
-            ticks: Cell::new(CHECK_FIRST),
+            ticks: Cell::new(1),
+            horizon: Cell::new(1),
             period: Cell::new(CHECK_FIRST),
             parked_at: Cell::new(None),
             checked_at: Cell::new(None),
@@ -88,9 +106,18 @@ impl Scheduler {
     }
 
     /// The running wire.
+    #[inline]
     pub(crate) fn current(&self) -> Option<&Wire> {
-        // SAFETY: `current` is null or a started wire, whose control block stays until it is over.
-        unsafe { self.current.get().as_ref() }
+        let wire = self.current.get();
+        // SAFETY: a running wire's control block stays until it is over.
+        (wire != outside()).then(|| unsafe { &*wire })
+    }
+
+    /// The running wire, or [`outside`], to look at but not to change.
+    #[inline(always)]
+    pub(crate) fn current_or_outside(&self) -> &Wire {
+        // SAFETY: as in `current`; the other is a static.
+        unsafe { &*self.current.get() }
     }
 
     #[track_caller]
@@ -100,71 +127,105 @@ impl Scheduler {
         )
     }
 
-    pub(crate) fn ready_is_empty(&self) -> bool {
-        self.head.get().is_null()
+    /// The first wire of the thread begins to run.
+    pub(crate) fn begin(&self, main: &Wire) {
+        self.current.set(main);
+        self.make_ring(main);
+        self.look_after(CHECK_FIRST);
+    }
+
+    /// Until `step_in`, this is a thread without wires.
+    pub(crate) fn step_out(&self) -> SteppedOut {
+        let ticks = self.ticks.get();
+        self.look_after(1);
+        SteppedOut(self.current.replace(outside()), ticks)
+    }
+
+    pub(crate) fn step_in(&self, SteppedOut(wire, ticks): SteppedOut) {
+        self.current.set(wire);
+        self.look_after(ticks);
+    }
+
+    /// How many times wires of this thread were switched, blocked or ended.
+    #[inline]
+    pub(crate) fn switches(&self) -> u64 {
+        self.horizon.get() - self.ticks.get()
+    }
+
+    /// Looks at the clock after so many switches.
+    fn look_after(&self, ticks: u64) {
+        self.horizon.set(self.switches() + ticks);
+        self.ticks.set(ticks);
+    }
+
+    /// Whether no wire is ready but the running one.
+    pub(crate) fn nobody_else_is_ready(&self) -> bool {
+        let tail = self.tail.get();
+        // SAFETY: wires in the ring are started wires, whose control blocks stay until they are over.
+        tail.is_null() || unsafe { ptr::eq((*tail).next.get(), tail) }
     }
 
     /// Queues a wire behind all that are ready.
     #[inline]
     pub(crate) fn push(&self, wire: &Wire) {
-        let wire: *const Wire = wire;
-        // SAFETY: queued wires are started wires; their control blocks stay until they are over.
-        unsafe {
-            (*wire).next.set(ptr::null());
-            match self.tail.replace(wire).as_ref() {
-                Some(tail) => tail.next.set(wire),
-                None => self.head.set(wire),
-            }
-        }
+        // SAFETY: wires become ready inside `run()` only, and then the ring is never empty. Wires in
+        // it are started wires, whose control blocks stay until they are over.
+        let tail = unsafe { &*self.tail.replace(wire) };
+        wire.next.set(tail.next.replace(wire));
     }
 
+    /// Makes `wire` the whole ring: it runs though it was not in it.
     #[inline]
-    fn pop(&self) -> *const Wire {
-        let wire = self.head.get();
+    pub(crate) fn make_ring(&self, wire: *const Wire) {
+        self.tail.set(wire);
+        // SAFETY: a started wire.
+        unsafe { (*wire).next.set(wire) };
+    }
+
+    /// Takes the running wire out of the ring and says who runs next.
+    #[inline]
+    fn take_out(&self, me: &Wire) -> *const Wire {
+        if self.tick() {
+            self.look_at_the_clock();
+        }
+        let next = me.next.get();
+        if ptr::eq(next, me) {
+            return self.nobody_is_ready();
+        }
         // SAFETY: as in `push`.
-        if let Some(wire) = unsafe { wire.as_ref() } {
-            let next = wire.next.get();
-            self.head.set(next);
-            if next.is_null() {
-                self.tail.set(ptr::null());
-            }
-        }
-        wire
+        unsafe { (*self.tail.get()).next.set(next) };
+        next
     }
 
-    /// Who runs next, now that the current wire cannot: the oldest ready one, else the background
-    /// wire, else the main wire, which finds itself still blocked and sees to the stuck ones.
-    #[inline]
-    fn pick(&self) -> *const Wire {
-        self.tick();
-        let next = self.pop();
-        if !next.is_null() {
-            return next;
-        }
+    /// Who runs if nobody is ready: the background wire, else the main wire, which finds itself still
+    /// blocked and sees to the stuck ones.
+    #[inline(never)]
+    fn nobody_is_ready(&self) -> *const Wire {
         // SAFETY: a parked background wire is a started wire.
-        match unsafe { self.background.replace(ptr::null()).as_ref() } {
+        let wire = match unsafe { self.background.replace(ptr::null()).as_ref() } {
             Some(wire) => {
                 wire.state.set(State::Runnable);
                 self.parked_at.set(None);
                 wire
             }
             None => self.main.get(),
-        }
+        };
+        self.make_ring(wire);
+        wire
     }
 
     /// Leaves the current wire until somebody queues it and its turn comes.
     #[inline]
     pub(crate) fn switch_away(&self, me: &Wire) {
-        let next = self.pick();
-        if !ptr::eq(next, me) {
-            // SAFETY: `pick` gives a started wire of this thread other than the running one.
-            unsafe { self.switch(me, next) };
-        }
+        let next = self.take_out(me);
+        // SAFETY: `take_out` gives a started wire of this thread.
+        unsafe { self.switch(me, next) };
     }
 
     /// # Safety
     ///
-    /// `next` is a started wire of this thread, stopped, and not `me`, which runs.
+    /// `next` is a started wire of this thread; `me` runs. If both are one, this is no more than a
+    /// detour.
     #[inline(always)]
     unsafe fn switch(&self, me: &Wire, next: *const Wire) {
         self.current.set(next);
@@ -173,20 +234,20 @@ impl Scheduler {
     }
 
     /// The context to go to from a wire that is over.
-    pub(crate) fn leave(&self) -> *mut Context {
-        let next = self.pick();
+    #[inline]
+    pub(crate) fn leave(&self, me: &Wire) -> *mut Context {
+        let next = self.take_out(me);
         self.current.set(next);
         // SAFETY: as in `switch`.
         unsafe { (*next).context.get() }
     }
 
+    /// Counts a switch; whether it is time to look at the clock.
     #[inline(always)]
-    fn tick(&self) {
+    fn tick(&self) -> bool {
         let ticks = self.ticks.get() - 1;
         self.ticks.set(ticks);
-        if ticks == 0 {
-            self.look_at_the_clock();
-        }
+        ticks == 0
     }
 
     /// Gives the background wire its turn when it has waited long enough, and learns how many
@@ -194,8 +255,11 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     fn look_at_the_clock(&self) {
+        if self.current().is_none() {
+            return self.look_after(1);
+        }
         let period = self.period.get();
-        self.ticks.set(period);
+        self.look_after(period);
         // SAFETY: a parked background wire is a started wire.
         let Some(background) = (unsafe { self.background.get().as_ref() }) else {
             return self.checked_at.set(None);
@@ -203,10 +267,9 @@ impl Scheduler {
         let now = Instant::now();
         if let Some(before) = self.checked_at.replace(Some(now)) {
             let elapsed = now.duration_since(before).as_nanos().max(1) as u64;
-            let fitting = u64::from(period) * (BACKGROUND_NS / 2) / elapsed;
-            self.period
-                .set(fitting.clamp(1, u64::from(CHECK_MAX)) as u32);
-            self.ticks.set(self.period.get());
+            let fitting = period * (BACKGROUND_NS / 2) / elapsed;
+            self.period.set(fitting.clamp(1, CHECK_MAX));
+            self.look_after(self.period.get());
         }
         match self.parked_at.get() {
             None => self.parked_at.set(Some(now)),
@@ -222,12 +285,12 @@ impl Scheduler {
 
     /// Sets the scheduler back to what a fresh thread has, between two `run()`s.
     pub(crate) fn reset(&self) {
-        self.current.set(ptr::null());
+        self.step_out();
+        self.tail.set(ptr::null());
         self.main.set(ptr::null());
         self.parked_at.set(None);
         self.checked_at.set(None);
         self.period.set(CHECK_FIRST);
-        self.ticks.set(CHECK_FIRST);
     }
 
     /// Makes a wire known to `walk` and counted, from its start on.
@@ -240,14 +303,18 @@ impl Scheduler {
         count.set(count.get() + 1);
         // SAFETY: not linked yet; it stays in place until `delist`. The list is only used here, in
         // `delist` and by walkers, none of which runs foreign code meanwhile.
-        unsafe { (*self.all.get()).push_back(UnsafeRef::from_raw(wire)) };
+        unsafe { (*self.all.get()).push_back(UnsafeRef::from_raw(wire.details())) };
     }
 
     /// Undoes `enlist`, at the wire's end.
     pub(crate) fn delist(&self, wire: &Wire) {
-        Walker::step_over(self, wire);
+        Walker::step_over(self, wire.details());
         // SAFETY: enlisted; the list is used as in `enlist`.
-        unsafe { (*self.all.get()).cursor_mut_from_ptr(wire).remove() };
+        unsafe {
+            (*self.all.get())
+                .cursor_mut_from_ptr(wire.details())
+                .remove()
+        };
         let count = if wire.has(crate::wire::DAEMON) {
             &self.daemons
         } else {
@@ -265,37 +332,28 @@ impl Scheduler {
 #[inline]
 pub fn yield_now() {
     let s = scheduler();
-    s.tick();
-    let (me, next) = (s.current.get(), s.head.get());
-    if me.is_null() || next.is_null() || std::thread::panicking() {
-        return alone(s);
-    }
-    // SAFETY: `me` runs; `next` is another, since a running wire is not queued. Pushing before
-    // popping spares both the look for an empty queue.
-    unsafe {
-        let me = &*me;
-        me.next.set(ptr::null());
-        (*s.tail.replace(me)).next.set(me);
-        s.head.set((*next).next.get());
-        s.switch(me, next);
-        if me.interrupts.get().wrapping_sub(1) < 3 {
-            unwind_pending(me);
+    if s.tick() {
+        s.look_at_the_clock();
+        if s.current().is_none() {
+            return;
         }
     }
-}
-
-/// `yield_now` with nobody to yield to.
-#[cold]
-#[inline(never)]
-fn alone(s: &Scheduler) {
-    if let Some(me) = s.current() {
-        unwind_pending(me);
+    if std::thread::panicking() {
+        return;
+    }
+    let me = s.current_or_outside();
+    let next = me.next.get();
+    s.tail.set(me);
+    // SAFETY: `me` runs, since outside every tick looks at the clock. So `next` is ready, and maybe `me`.
+    unsafe { s.switch(me, next) };
+    if s.current_or_outside().interrupted.get() {
+        unwind_pending();
     }
 }
 
 /// Whether no other wire is ready to run.
 pub fn is_only_one() -> bool {
-    scheduler().ready_is_empty()
+    scheduler().nobody_else_is_ready()
 }
 
 /// Puts the calling wire behind all others: it goes on when nothing else can run, or about 50 µs
@@ -321,9 +379,10 @@ pub fn park_in_background() -> Result<(), Interrupt> {
     );
     s.background.set(me);
     s.checked_at.set(None);
-    s.ticks.set(s.period.get());
-    me.reason.set(Reason::new(&BACKGROUND));
-    me.state.set(State::Blocked);
+    s.look_after(s.period.get());
+    me.details().reason.set(Reason::new(&BACKGROUND));
+    me.details().since.set(s.switches());
+    me.state.set(State::Parked);
     s.switch_away(me);
     // Nothing was handed over that an interrupt could lose, so a pending one always counts: the
     // caller may be about to block the whole thread.
@@ -333,11 +392,9 @@ pub fn park_in_background() -> Result<(), Interrupt> {
 
 static BACKGROUND: Kind = Kind::new("background");
 
-/// Takes an interrupted wire out of the background.
-pub(crate) fn unpark(wire: &Wire) {
+/// Takes a parked wire out of the background.
+pub(crate) fn unpark() {
     let s = scheduler();
-    if ptr::eq(s.background.get(), wire) {
-        s.background.set(ptr::null());
-        s.parked_at.set(None);
-    }
+    s.background.set(ptr::null());
+    s.parked_at.set(None);
 }

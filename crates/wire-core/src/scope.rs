@@ -45,7 +45,7 @@ impl Children {
         if self.live.get() == 0 {
             // SAFETY: the parent is in `scope`, which waits for this.
             let parent = unsafe { &*self.parent };
-            if parent.reason.get().is(&SCOPE_END) {
+            if parent.details().reason.get().is(&SCOPE_END) {
                 unblock(parent);
             }
         }
@@ -95,7 +95,7 @@ impl<'scope> Scope<'scope, '_> {
     /// Cancels all wires of the scope that are not over.
     pub fn cancel_all(&self) {
         each(|wire| {
-            if ptr::eq(wire.scope.get(), &raw const self.children) {
+            if ptr::eq(wire.details().scope.get(), &raw const self.children) {
                 cancel(wire);
             }
         });

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   top of the stack ─► ┌────────────────────────────────┐
-//!                       │ packet: the closure, and after │ ◄─ Wire::packet
+//!                       │ details of the wire            │ ◄─ Wire::details
+//!                       ├────────────────────────────────┤
+//!                       │ packet: the closure, and after │ ◄─ Details::packet
 //!                       │ its end the outcome            │
 //!                       ├────────────────────────────────┤ ◄─ 16-aligned; the context starts here
 //!                       │ frames of the wire             │
@@ -12,21 +14,22 @@
 //! Nothing is allocated: the closure lies in the stack it will run on, and so does the result until
 //! it is fetched.
 
+use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use core::mem::{ManuallyDrop, needs_drop};
 use core::ptr::{self, NonNull};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wire_coro::{Context, MIN_STACK, STACK_ALIGN};
 
-use crate::block::{Interrupt, report, take_interrupt};
+use crate::block::{Interrupt, report};
 use crate::handle::{JoinError, JoinHandle};
 use crate::run::one_is_gone;
 use crate::scheduler::scheduler;
 use crate::scope::Children;
 use crate::stack::Stack;
-use crate::wire::{DAEMON, JOINABLE, PERMANENT, State, Wire};
+use crate::wire::{DAEMON, Details, JOINABLE, PERMANENT, State, Wire};
 
 /// Why a wire could not be started. The closure is dropped, the stack given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +78,11 @@ union Packet<F, T> {
     outcome: ManuallyDrop<Outcome<T>>,
 }
 
-/// The least stack for a closure and its result: the packet, and what a build without optimisation
+/// What the details take of a stack.
+const DETAILS: usize = size_of::<Details>().next_multiple_of(STACK_ALIGN);
+const _: () = assert!(align_of::<Details>() <= STACK_ALIGN);
+
+/// The least stack for a closure and its result: details, packet, and what a build without optimisation
 /// keeps in the frame of `run_closure`, one copy of the closure and four of the result. What the
 /// closure itself needs to run comes on top, except for a little.
 const fn needed<F, T>() -> usize {
@@ -83,7 +90,7 @@ const fn needed<F, T>() -> usize {
     let padding = align_of::<Packet<F, T>>().saturating_mul(4);
     (size_of::<Packet<F, T>>().saturating_add(size_of::<F>()))
         .saturating_add(outcome.saturating_add(padding))
-        .saturating_add(MIN_STACK)
+        .saturating_add(DETAILS + MIN_STACK)
 }
 
 /// How a wire is started.
@@ -112,7 +119,7 @@ where
     T: 'm,
 {
     let s = scheduler();
-    if s.current.get().is_null() {
+    if s.current().is_none() {
         return Err(SpawnError::NotRunning);
     }
     if wire.is_in_use() {
@@ -123,14 +130,25 @@ where
     if size < needed {
         return Err(SpawnError::TooLarge { needed, size });
     }
-    let align = align_of::<Packet<F, T>>().max(STACK_ALIGN);
-    let offset =
-        (low.addr().get() + size - size_of::<Packet<F, T>>()) / align * align - low.addr().get();
-    // SAFETY: `offset` is inside the stack (it is large enough) and aligned; nobody else uses it.
+    let align = Ord::max(align_of::<Packet<F, T>>(), STACK_ALIGN);
+    let below = const { DETAILS + size_of::<Packet<F, T>>() };
+    let offset = ((low.addr().get() + size - below) & !(align - 1)) - low.addr().get();
+    let on_free = stack.hand_over();
+    // SAFETY: both are inside the stack (it is large enough), aligned (its top is, and `offset` is
+    // made to be), do not overlap, and nobody else uses it until the wire is over (contract).
     unsafe {
+        let details = low.byte_add(size - DETAILS).cast::<Details>();
         let packet = low.byte_add(offset).cast::<Packet<F, T>>();
         packet.cast::<F>().write(f);
-        wire.packet.set(packet.as_ptr().cast());
+        details.write(Details {
+            wire: Cell::new(wire),
+            name: Cell::new(how.name),
+            stack: Cell::new((low.as_ptr(), size)),
+            packet: Cell::new(packet.as_ptr().cast()),
+            on_free: Cell::new(on_free),
+            scope: Cell::new(how.scope),
+            ..Details::new()
+        });
         let entry = entry::<F, T>;
         Context::prepare(
             wire.context.get(),
@@ -139,14 +157,9 @@ where
             entry,
             ptr::from_ref(wire).cast_mut().cast(),
         );
+        wire.flags.set(how.flags);
+        wire.occupy(details.as_ptr());
     }
-    wire.name.set(how.name);
-    wire.stack.set((low.as_ptr(), size));
-    wire.flags.set(how.flags);
-    wire.scope.set(how.scope);
-    wire.interrupts.set(0);
-    wire.state.set(State::Runnable);
-    wire.on_free.set(stack.hand_over());
     s.enlist(wire);
     s.push(wire);
     Ok(JoinHandle {
@@ -160,21 +173,28 @@ unsafe extern "C" fn entry<F, T>(arg: *mut ()) -> *mut Context
 where
     F: FnOnce() -> T,
 {
-    let wire: *const Wire = arg.cast_const().cast();
-    // SAFETY: `start` prepared this with its control block, which stays until the wire is over, and
-    // left the closure in the packet.
-    let (wire, packet) = unsafe { (&*wire, (*wire).packet.get().cast::<Packet<F, T>>()) };
-    // SAFETY: the packet holds the closure, and an outcome afterwards.
-    let (scope, outcome) = unsafe {
-        run_closure(wire, packet);
-        // A scope's record outlives its wires.
-        (
-            wire.scope.get().as_ref(),
-            (&raw mut (*packet).outcome).cast::<Outcome<T>>(),
-        )
-    };
-    // SAFETY: there is an outcome.
-    if let (Err(JoinError::Panicked(_)), Some(scope)) = unsafe { (&*outcome, scope) } {
+    // SAFETY: `start` prepared this with its control block, which stays until the wire is over.
+    let wire = unsafe { &*arg.cast_const().cast::<Wire>() };
+    let packet = wire.details().packet.get().cast::<Packet<F, T>>();
+    // SAFETY: `start` left the closure in the packet.
+    let finished = unsafe { run_closure(wire, packet) };
+    if !finished || (const { needs_drop::<T>() } && !wire.has(JOINABLE)) {
+        // SAFETY: the packet holds an outcome now.
+        unsafe { look_at(wire, (&raw mut (*packet).outcome).cast::<Outcome<T>>()) };
+    }
+    end(wire)
+}
+
+/// Sees to an outcome that is no value, or one that nobody will fetch.
+///
+/// # Safety
+///
+/// There is an outcome, that of `wire`.
+#[inline(never)]
+unsafe fn look_at<T>(wire: &Wire, outcome: *mut Outcome<T>) {
+    // SAFETY: there is an outcome (contract). A scope's record outlives its wires.
+    let (result, scope) = unsafe { (&*outcome, wire.details().scope.get().as_ref()) };
+    if let (Err(JoinError::Panicked(_)), Some(scope)) = (result, scope) {
         scope.note_panic();
     }
     if !wire.has(JOINABLE) {
@@ -182,31 +202,38 @@ where
         // SAFETY: there is an outcome, and no handle to take it.
         unsafe { discard(wire, outcome) };
     }
+}
+
+/// Ends a wire, whose outcome is seen to, and says where to go.
+#[inline(never)]
+fn end(wire: &Wire) -> *mut Context {
     crate::timer::wire_ends(wire);
     let s = scheduler();
     s.delist(wire);
-    if let Some(scope) = scope {
+    // SAFETY: a scope's record outlives its wires.
+    if let Some(scope) = unsafe { wire.details().scope.get().as_ref() } {
         scope.one_is_gone();
     }
     if wire.has(JOINABLE) {
         wire.state.set(State::Ended);
-        wire.joiners.wake_all();
+        wire.details().joiners.wake_all();
     } else {
         wire.free();
     }
     one_is_gone(s);
-    s.leave()
+    s.leave(wire)
 }
 
 /// Runs the closure in the packet, or just drops it if the wire was cancelled before it ever ran, and
-/// leaves the outcome in its place. Moves both as seldom as can be: without optimisation, each move is
-/// a copy in this frame.
+/// leaves the outcome in its place; says whether that is a value. Moves both as seldom as can be:
+/// without optimisation, each move is a copy in this frame.
 ///
 /// # Safety
 ///
 /// The packet is that of `wire` and holds the closure.
-unsafe fn run_closure<F: FnOnce() -> T, T>(wire: &Wire, packet: *mut Packet<F, T>) {
-    let cancelled = take_interrupt(wire).is_err();
+#[inline]
+unsafe fn run_closure<F: FnOnce() -> T, T>(wire: &Wire, packet: *mut Packet<F, T>) -> bool {
+    let cancelled = wire.interrupted.get();
     // SAFETY: in bounds (contract); one union, whose two parts are used one after the other.
     let (closure, outcome) = unsafe {
         let closure = (&raw mut (*packet).closure).cast::<F>();
@@ -222,14 +249,16 @@ unsafe fn run_closure<F: FnOnce() -> T, T>(wire: &Wire, packet: *mut Packet<F, T
         }
     }));
     let error = match result {
-        Ok(()) if !cancelled => return,
+        Ok(()) if !cancelled => return true,
         Ok(()) => JoinError::Cancelled,
         Err(payload) => ended_by(payload),
     };
     // SAFETY: as above.
     unsafe { outcome.write(Err(error)) };
+    false
 }
 
+#[cold]
 fn ended_by(payload: crate::handle::Payload) -> JoinError {
     if Interrupt::is_payload(&*payload) {
         return JoinError::Cancelled;
@@ -254,7 +283,7 @@ pub(crate) unsafe fn discard<T>(wire: &Wire, outcome: *mut Outcome<T>) {
         let what = what.unwrap_or("(a payload that is not text)");
         report(format_args!(
             "wire '{}' panicked, and nobody joins it: {what}",
-            wire.name.get().escape_debug()
+            wire.details().name.get().escape_debug()
         ));
     }
     // SAFETY: there is one, for the last time.

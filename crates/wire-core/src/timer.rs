@@ -1,4 +1,4 @@
-//! Room for one timer in every control block.
+//! Room for one timer in the details of every wire.
 //!
 //! Whoever keeps the time (wire-fd, or what replaces it) links these into a tree of its own: a wire
 //! has one earliest moment to be woken at, so one node is enough, and no sleep needs memory. Core
@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use intrusive_collections::{RBTreeLink, UnsafeRef, intrusive_adapter};
 
-use crate::wire::Wire;
+use crate::wire::{Details, TIMED, Wire};
 
 /// No moment: farther than any clock counts.
 pub const NEVER: u64 = u64::MAX;
@@ -54,15 +54,31 @@ pub unsafe fn set_timer_hook(unlink: fn(&Timer)) {
     HOOK.store(unlink as *mut (), Ordering::Release);
 }
 
+/// The timer of a wire, which is made when first asked for: few wires sleep or have deadlines.
+pub(crate) fn of(wire: &Wire) -> &Timer {
+    let place = wire.details().timer.get();
+    if !wire.has(TIMED) {
+        wire.set(TIMED, true);
+        // SAFETY: nobody refers to it before the flag is set.
+        unsafe { (*place).write(Timer::new()) };
+    }
+    // SAFETY: written, here or earlier in the life of this wire, and only shared since.
+    unsafe { (*place).assume_init_ref() }
+}
+
 /// Called at the end of every wire.
 #[inline]
 pub(crate) fn wire_ends(wire: &Wire) {
-    if wire.timer.is_linked() {
+    if !wire.has(TIMED) {
+        return;
+    }
+    let timer = of(wire);
+    if timer.is_linked() {
         let hook = HOOK.load(Ordering::Acquire);
         // SAFETY: only `set_timer_hook` stores here, a `fn(&Timer)`, or it is still null, which
         // `Option` has for `None`.
         let unlink = unsafe { core::mem::transmute::<*mut (), Option<fn(&Timer)>>(hook) };
-        unlink.expect("a linked timer has a keeper")(&wire.timer);
+        unlink.expect("a linked timer has a keeper")(timer);
     }
 }
 
@@ -90,9 +106,10 @@ impl Timer {
 
     /// The wire whose timer this is.
     pub fn wire(&self) -> &Wire {
-        let offset = core::mem::offset_of!(Wire, timer);
-        // SAFETY: timers are made nowhere but as this field of a control block, so going back by
-        // its offset gives that one, shared like the timer.
-        unsafe { NonNull::from(self).byte_sub(offset).cast::<Wire>().as_ref() }
+        let offset = core::mem::offset_of!(Details, timer);
+        // SAFETY: timers are made nowhere but as this field of a wire's details, so going back by
+        // its offset gives those, shared like the timer.
+        let details: &Details = unsafe { NonNull::from(self).byte_sub(offset).cast().as_ref() };
+        details.wire()
     }
 }

@@ -6,7 +6,7 @@ use core::ptr;
 
 use crate::reason::Reason;
 use crate::scheduler::{Scheduler, scheduler};
-use crate::wire::{DAEMON, State, Wire};
+use crate::wire::{DAEMON, Details, State, Wire};
 
 /// What [`walk`] tells of a wire: a copy, good after the wire is gone.
 #[derive(Clone, Copy, Debug)]
@@ -21,12 +21,13 @@ pub struct WireInfo {
 
 impl WireInfo {
     pub(crate) fn of(wire: &Wire) -> WireInfo {
-        let (low, size) = wire.stack.get();
+        let details = wire.details();
+        let (low, size) = details.stack.get();
         WireInfo {
-            name: wire.name.get(),
+            name: details.name.get(),
             state: wire.state.get(),
-            running: ptr::eq(scheduler().current.get(), wire),
-            reason: wire.reason.get(),
+            running: ptr::eq(scheduler().current_or_outside(), wire),
+            reason: details.reason.get(),
             daemon: wire.has(DAEMON),
             stack: (low.addr(), size),
         }
@@ -39,7 +40,7 @@ impl WireInfo {
 
     /// What the wire waits for; `None` if it runs or is ready to.
     pub fn waits_for(&self) -> Option<Reason> {
-        (self.state == State::Blocked).then_some(self.reason)
+        self.state.is_blocked().then_some(self.reason)
     }
 
     /// Whether it is the wire that runs.
@@ -72,13 +73,13 @@ impl fmt::Display for WireInfo {
 
 /// A walk under way: where it goes on. Wires may start, end and switch during the walk.
 pub(crate) struct Walker {
-    next: Cell<*const Wire>,
+    next: Cell<*const Details>,
     outer: Cell<*const Walker>,
 }
 
 impl Walker {
     /// Moves every walk that stands before `wire` past it, for it is about to leave the list.
-    pub(crate) fn step_over(s: &Scheduler, wire: &Wire) {
+    pub(crate) fn step_over(s: &Scheduler, wire: &Details) {
         let mut walker = s.walkers.get();
         // SAFETY: registered walkers lie in frames of walks that have not returned.
         while let Some(walk) = unsafe { walker.as_ref() } {
@@ -90,7 +91,7 @@ impl Walker {
     }
 }
 
-fn after(s: &Scheduler, wire: *const Wire) -> *const Wire {
+fn after(s: &Scheduler, wire: *const Details) -> *const Details {
     // SAFETY: `wire` is in the list, and nothing else uses the list meanwhile.
     let mut cursor = unsafe { (*s.all.get()).cursor_from_ptr(wire) };
     cursor.move_next();
@@ -135,7 +136,7 @@ pub(crate) fn each(mut visit: impl FnMut(&Wire)) {
     // SAFETY: `next` is kept on a wire in the list by `step_over`.
     while let Some(wire) = unsafe { walker.next.get().as_ref() } {
         walker.next.set(after(s, wire));
-        visit(wire);
+        visit(wire.wire());
     }
     drop(registered);
 }

@@ -1,7 +1,8 @@
-//! The control block: all that is known of one wire, apart from its stack.
+//! The control block: a cache line for what every switch touches, and the rest at the top of the
+//! wire's stack.
 //!
 //! Control blocks lie apart from stacks, so that those of many wires can be packed side by side
-//! (design decision D2); what a switch touches comes first. A wire is in one of five states:
+//! (design decision D2). A wire is in one of five states:
 //!
 //! ```text
 //!             (1) start             (5) finish, joinable            (7) joined or handle dropped
@@ -18,10 +19,12 @@
 //! ```
 //!
 //! *Runnable* covers both waiting in the ready queue and running: which one is running only the
-//! scheduler's `current` says, so that a yield need not write two states.
+//! scheduler's `current` says, so that a yield need not write two states. *Blocked* comes in
+//! kinds, so that waking need not look at the reason: see [`State`].
 
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
+use core::mem::MaybeUninit;
 use core::ptr;
 
 use intrusive_collections::LinkedListLink;
@@ -34,13 +37,28 @@ use crate::stack::OnFree;
 use crate::timer::Timer;
 
 /// See the diagram above.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(crate) enum State {
     Idle,
     Runnable,
-    Blocked,
     Interrupted,
     Ended,
+    /// Blocked in `block`.
+    Blocked,
+    /// Blocked in `suspend`.
+    Suspended,
+    /// Blocked in the background.
+    Parked,
+    /// Blocked, but it runs: the main wire, when nobody can.
+    Stuck,
+}
+
+impl State {
+    /// One of the kinds of being blocked.
+    #[inline]
+    pub(crate) fn is_blocked(self) -> bool {
+        self >= State::Blocked
+    }
 }
 
 /// Somebody holds the `JoinHandle`; the outcome is kept for it.
@@ -49,6 +67,8 @@ pub(crate) const JOINABLE: u8 = 1;
 pub(crate) const DAEMON: u8 = 2;
 /// The memory of control block and stack is never given back, so a handle may be stored anywhere.
 pub(crate) const PERMANENT: u8 = 4;
+/// The wire has used its timer.
+pub(crate) const TIMED: u8 = 8;
 
 static NEVER_RAN: Kind = Kind::new("not started");
 
@@ -57,46 +77,51 @@ static NEVER_RAN: Kind = Kind::new("not started");
 /// Put it in a `static` (inside a [`Local`](crate::Local)), or lend it to a
 /// [`scope`](crate::scope()). It can be used again as soon as the wire before is over and its
 /// [`JoinHandle`](crate::JoinHandle) joined or dropped.
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Wire {
     pub(crate) context: UnsafeCell<Context>,
-    /// The next in the ready queue.
+    /// The next in the ring of ready wires, while in it.
     pub(crate) next: Cell<*const Wire>,
-    /// Pending interrupts in the two low bits, four times the number of shields above them.
-    pub(crate) interrupts: Cell<u32>,
+    /// Whether an interrupt is to be acted on: what the word below says, in a form that takes a
+    /// yield one comparison.
+    pub(crate) interrupted: Cell<bool>,
     pub(crate) state: Cell<State>,
     pub(crate) flags: Cell<u8>,
-    pub(crate) reason: Cell<Reason>,
-
+    /// Pending interrupts in the two low bits, four times the number of shields above them.
+    pub(crate) interrupts: Cell<u32>,
     /// Counts the wires that lived here, so that a stored handle knows when its own is gone.
     pub(crate) generation: Cell<u32>,
+    /// The rest, while a wire lives here.
+    details: Cell<*const Details>,
+}
+
+/// What is known of the wire that lives in a control block, and not needed to switch to it. It lies at
+/// the top of the wire's stack, in a page that is in memory anyway, and is gone with the wire.
+pub(crate) struct Details {
+    pub(crate) wire: Cell<*const Wire>,
+    pub(crate) reason: Cell<Reason>,
+    /// The scheduler's count of switches when it blocked last.
+    pub(crate) since: Cell<u64>,
     pub(crate) name: Cell<&'static str>,
     pub(crate) stack: Cell<(*mut u8, usize)>,
-    /// Closure, later outcome, at the top of the stack.
+    /// Closure, later outcome, below this.
     pub(crate) packet: Cell<*mut ()>,
     pub(crate) on_free: Cell<Option<OnFree>>,
     pub(crate) scope: Cell<*const Children>,
     pub(crate) joiners: WaitQueue,
     /// In the thread's list of all wires, while started and not over.
     pub(crate) all: LinkedListLink,
-    pub(crate) timer: Timer,
+    /// Good if the wire is `TIMED`.
+    pub(crate) timer: UnsafeCell<MaybeUninit<Timer>>,
 }
 
-// SAFETY: an owned, unborrowed control block holds no living wire (those borrow it), hence is in no
-// queue, list or tree and refers to nothing of a thread. It is not `Sync`.
-unsafe impl Send for Wire {}
-
-impl Wire {
-    /// An unused control block.
-    pub const fn new() -> Wire {
-        Wire {
-            context: UnsafeCell::new(Context::new()),
-            next: Cell::new(ptr::null()),
-            interrupts: Cell::new(0),
-            state: Cell::new(State::Idle),
-            flags: Cell::new(0),
+impl Details {
+    /// Those of a wire that is about to start, or of none.
+    pub(crate) const fn new() -> Details {
+        Details {
+            wire: Cell::new(ptr::null()),
             reason: Cell::new(Reason::new(&NEVER_RAN)),
-            generation: Cell::new(0),
+            since: Cell::new(0),
             name: Cell::new(""),
             stack: Cell::new((ptr::null_mut(), 0)),
             packet: Cell::new(ptr::null_mut()),
@@ -104,8 +129,78 @@ impl Wire {
             scope: Cell::new(ptr::null()),
             joiners: WaitQueue::new(),
             all: LinkedListLink::new(),
-            timer: Timer::new(),
+            timer: UnsafeCell::new(MaybeUninit::uninit()),
         }
+    }
+
+    /// The control block.
+    #[inline]
+    pub(crate) fn wire(&self) -> &Wire {
+        // SAFETY: set before anybody else sees this, and in place until the wire is over.
+        unsafe { &*self.wire.get() }
+    }
+}
+
+// SAFETY: an owned, unborrowed control block holds no living wire (those borrow it), hence is in no
+// queue, list or tree and refers to nothing of a thread. It is not `Sync`.
+unsafe impl Send for Wire {}
+
+/// Stands where the running wire would, in a thread (or for a time) without one. It is interrupted, so
+/// that the paths that matter need no look of their own for it: blocking and starting to wait find an
+/// interrupt, and there it is told apart.
+pub(crate) struct Outside(Wire);
+
+// SAFETY: shared by all threads, but nobody ever writes to it: it is given out by `Scheduler::current`
+// alone as a pointer, and whoever would change a wire first makes sure that it is not this one.
+unsafe impl Sync for Outside {}
+
+static OUTSIDE: Outside = {
+    let mut wire = Wire::new();
+    wire.interrupted = Cell::new(true);
+    Outside(wire)
+};
+
+/// The address of [`Outside`].
+#[inline(always)]
+pub(crate) const fn outside() -> *const Wire {
+    &raw const OUTSIDE.0
+}
+
+impl Wire {
+    /// An unused control block.
+    pub const fn new() -> Wire {
+        Wire {
+            context: UnsafeCell::new(Context::new()),
+            next: Cell::new(ptr::null()),
+            interrupted: Cell::new(false),
+            state: Cell::new(State::Idle),
+            flags: Cell::new(0),
+            interrupts: Cell::new(0),
+            generation: Cell::new(0),
+            details: Cell::new(ptr::null()),
+        }
+    }
+
+    /// What is known of the wire that lives here. There must be one, from `start` (or `run`) to `free`.
+    #[inline]
+    pub(crate) fn details(&self) -> &Details {
+        debug_assert!(self.is_in_use());
+        // SAFETY: whoever asks has met the wire in a queue or list, runs in it, or holds a handle whose
+        // generation is the present one: it is not free, and until then its details are in place.
+        unsafe { &*self.details.get() }
+    }
+
+    /// Makes this the control block of a wire with these details.
+    ///
+    /// # Safety
+    ///
+    /// They stay in place, used for nothing else, until [`Wire::free`].
+    #[inline]
+    pub(crate) unsafe fn occupy(&self, details: *const Details) {
+        self.details.set(details);
+        self.interrupted.set(false);
+        self.interrupts.set(0);
+        self.state.set(State::Runnable);
     }
 
     /// Whether a wire lives here, or has ended and its outcome waits to be fetched.
@@ -125,9 +220,10 @@ impl Wire {
 
     /// Ends the use of this control block and tells its owner. Transitions 6 and 7.
     pub(crate) fn free(&self) {
+        let hook = self.details().on_free.take();
         self.state.set(State::Idle);
         self.generation.set(self.generation.get().wrapping_add(1));
-        if let Some(hook) = self.on_free.take() {
+        if let Some(hook) = hook {
             hook.call();
         }
     }
@@ -141,8 +237,9 @@ impl Default for Wire {
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.is_in_use().then(|| self.details().name.get());
         f.debug_struct("Wire")
-            .field("name", &self.name.get())
+            .field("name", &name)
             .field("state", &self.state.get())
             .field("generation", &self.generation.get())
             .finish_non_exhaustive()

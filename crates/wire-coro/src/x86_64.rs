@@ -1,22 +1,22 @@
 //! The native switch: x86-64, System V ABI.
 //!
 //! ```text
-//!              a prepared stack                 a stopped computation
-//!   top ─►  ┌──────────────────┐        │ …frames of the caller…      │
-//!           │ argument         │        ├─────────────────────────────┤
-//!           │ entry function   │        │ what the compiler spilled   │
-//!    sp ─►  ├──────────────────┤        │ rbp                         │
-//!           │ free             │        │ rbx                         │
-//!           │                  │  sp ─► ├─────────────────────────────┤
-//!    low ─► └──────────────────┘        │ free                        │
+//!                       a prepared stack            a stopped computation
+//!   top ─► sp ─► ┌────────────────────────┐   │ …frames of the caller…      │
+//!                │ free                   │   ├─────────────────────────────┤
+//!                │                        │   │ what the compiler spilled   │
+//!                │                        │   ├─────────────────────────────┤ ◄─ sp
+//!   low ───────► └────────────────────────┘   │ free                        │
 //!
-//!    Context { sp, pc }                 pc: `first` when prepared, else the label behind the jump
+//!    Context { sp, pc, rbx, rbp }             pc: the label behind the jump
+//!              top, first, entry, argument    when prepared
 //! ```
 //!
-//! The switch is inlined where the caller stops. Every callee-saved register is declared lost, so
+//! The switch is inlined where the caller stops. Callee-saved registers are declared lost, so that
 //! the compiler saves only those that live across that very place; rbx and rbp cannot be declared,
-//! so they are pushed by hand. `pc` lies in the `Context`, not on the stack: the jump can be
-//! resolved before the other stack has come into the cache.
+//! so they are kept in the `Context`. Nothing is pushed: who has no more than two values to keep
+//! leaves its stack alone, and a switch touches one cache line of each side. `pc` lies there, too:
+//! the jump can be resolved before the other stack has come into the cache.
 
 use core::arch::{asm, naked_asm};
 use core::ptr;
@@ -26,12 +26,14 @@ use crate::{Entry, MIN_STACK, STACK_ALIGN, fp_control};
 /// The name of this backend, for reports.
 pub const BACKEND: &str = "native";
 
-/// A stopped computation: 16 bytes in this backend.
+/// A stopped computation: 32 bytes in this backend.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Context {
     sp: *mut u8,
     pc: *const u8,
+    rbx: usize,
+    rbp: usize,
 }
 
 // SAFETY: owned, a context is either empty or at rest; it is no more bound to a thread than the
@@ -45,6 +47,8 @@ impl Context {
         Context {
             sp: ptr::null_mut(),
             pc: ptr::null(),
+            rbx: 0,
+            rbp: 0,
         }
     }
 
@@ -70,14 +74,13 @@ impl Context {
                 && low.addr().is_multiple_of(STACK_ALIGN)
                 && size.is_multiple_of(STACK_ALIGN)
         );
-        // SAFETY: the two words lie in the stack (contract), aligned because its top is.
+        // SAFETY: valid for writes (contract); the top is within or at the end of the stack.
         unsafe {
-            let sp = low.add(size).cast::<*const ()>().sub(2);
-            sp.write(entry as *const ());
-            sp.add(1).write(arg);
             this.write(Context {
-                sp: sp.cast(),
+                sp: low.add(size),
                 pc: first as *const u8,
+                rbx: entry as usize,
+                rbp: arg.expose_provenance(),
             });
         }
     }
@@ -92,20 +95,20 @@ impl Context {
     #[inline(always)]
     pub unsafe fn switch(from: *mut Context, to: *mut Context) {
         // SAFETY: the asm stores to `from` and loads from `to` (contract). It comes back at label 2
-        // with the stack pointer it left with, rbx and rbp restored, and everything else declared
-        // lost: `clobber_abi` covers the caller-saved registers, the rest is named.
+        // with the stack pointer, rbx and rbp it left with, and everything else declared lost:
+        // `clobber_abi` covers the caller-saved registers, the rest is named.
         fp_control::keep(|| unsafe {
             asm!(
-                "push rbp",
-                "push rbx",
                 "lea rax, [rip + 2f]",
                 "mov [rdi], rsp",
                 "mov [rdi + 8], rax",
+                "mov [rdi + 16], rbx",
+                "mov [rdi + 24], rbp",
                 "mov rsp, [rsi]",
+                "mov rbx, [rsi + 16]",
+                "mov rbp, [rsi + 24]",
                 "jmp [rsi + 8]",
                 "2:",
-                "pop rbx",
-                "pop rbp",
                 inout("rdi") from => _,
                 inout("rsi") to => _,
                 lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
@@ -129,12 +132,13 @@ unsafe extern "C" fn first() {
         ".cfi_startproc",
         ".cfi_def_cfa rsp, 16",
         ".cfi_undefined rip",
-        "mov rax, [rsp]",
-        "mov rdi, [rsp + 8]",
+        "mov rdi, rbp",
         "xor ebp, ebp",
-        "call rax",
-        // The stack is 16-aligned at that call, as the ABI wants: `sp` is its top less two words.
+        // The stack is 16-aligned here, as the ABI wants: `rsp` is its top.
+        "call rbx",
         "mov rsp, [rax]",
+        "mov rbx, [rax + 16]",
+        "mov rbp, [rax + 24]",
         "jmp [rax + 8]",
         ".cfi_endproc",
     )
