@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use crate::reason::{Kind, Reason};
 use crate::run::nobody_can_run;
 use crate::scheduler::{scheduler, unpark};
-use crate::wire::{State, Wire};
+use crate::wire::{State, Wait, Wire};
 
 const CANCELLED: u32 = 1;
 const DEADLINE: u32 = 2;
@@ -97,11 +97,17 @@ fn block_as(kind: State, reason: Reason) -> Result<(), Interrupt> {
     if me.interrupted.get() || std::thread::panicking() {
         return Err(refuse());
     }
-    let details = me.details();
-    details.reason.set(reason);
-    details.since.set(s.switches());
-    me.state.set(kind);
+    me.blocks(
+        kind,
+        Wait {
+            reason,
+            since: s.switches(),
+        },
+    );
     s.switch_away(me);
+    // Asked for again, rather than kept: there are two registers that a switch keeps, and the caller
+    // has better use for them.
+    let me = s.current_or_outside();
     if me.state.get() == State::Runnable {
         return Ok(());
     }
@@ -323,7 +329,16 @@ pub(crate) fn resume(wire: &Wire) {
     if wire.state.get() == State::Suspended {
         wire.state.set(State::Runnable);
         scheduler().push(wire);
-    } else if wire.details().reason.get().is(&SUSPENDED) {
+    } else {
+        resume_specially(wire);
+    }
+}
+
+/// One that an interrupt has woken, or that runs because nobody can.
+#[cold]
+#[inline(never)]
+fn resume_specially(wire: &Wire) {
+    if wire.waits_for(&SUSPENDED) {
         unblock(wire);
     }
 }

@@ -82,6 +82,7 @@
     clippy::disallowed_types
 )]
 
+mod all;
 mod block;
 mod handle;
 mod local;

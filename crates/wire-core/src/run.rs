@@ -162,7 +162,7 @@ fn finish(s: &Scheduler, main: &Wire) {
     // From here on the main wire only waits; what it was told to do no longer matters.
     set_interrupts(main, 0);
     loop {
-        if s.live.get() == 1 {
+        if s.live() == 1 {
             if s.daemons.get() == 0 {
                 break;
             }
@@ -173,7 +173,9 @@ fn finish(s: &Scheduler, main: &Wire) {
                 }
             });
         }
+        s.main_waits.set(true);
         block_shielded(Reason::new(&MAIN_END));
+        s.main_waits.set(false);
     }
     crate::timer::wire_ends(main);
     s.delist(main);
@@ -182,12 +184,13 @@ fn finish(s: &Scheduler, main: &Wire) {
     s.reset();
 }
 
-/// Called when a wire has ended: the main wire may wait for just that.
+/// Called when a wire has ended while the main wire waits for that: tells it of the last ordinary one,
+/// and of daemons that end after it.
+#[cold]
 pub(crate) fn one_is_gone(s: &Scheduler) {
-    // SAFETY: wires end only inside `run`, in which `main` is set.
-    let main = unsafe { &*s.main.get() };
-    if s.live.get() <= 1 && main.details().reason.get().is(&MAIN_END) {
-        unblock(main);
+    if s.live() <= 1 {
+        // SAFETY: wires end only inside `run`, in which `main` is set.
+        unblock(unsafe { &*s.main.get() });
     }
 }
 

@@ -19,21 +19,18 @@
 //! The scheduler is a handful of cells in thread-local storage that needs neither initialising nor
 //! dropping, so reaching it is one addition to the thread pointer.
 
-use core::cell::{Cell, UnsafeCell};
-use core::mem::ManuallyDrop;
+use core::cell::Cell;
 use core::ptr;
 use std::time::Instant;
 
-use intrusive_collections::{LinkedList, UnsafeRef, intrusive_adapter};
 use wire_coro::Context;
 
+use crate::all::Links;
 use crate::block::{Interrupt, take_interrupt, unwind_pending};
 use crate::reason::{Kind, Reason};
 use crate::run::OnStuck;
 use crate::walk::Walker;
-use crate::wire::{Details, State, Wire, outside};
-
-intrusive_adapter!(pub(crate) AllAdapter = UnsafeRef<Details>: Details { all => intrusive_collections::LinkedListLink });
+use crate::wire::{State, Wait, Wire, outside};
 
 /// A parked background wire gets a turn at latest after this long (and the next check).
 const BACKGROUND_NS: u64 = 50_000;
@@ -62,27 +59,28 @@ pub(crate) struct Scheduler {
     checked_at: Cell<Option<Instant>>,
     pub(crate) background: Cell<*const Wire>,
     pub(crate) main: Cell<*const Wire>,
-    /// Started wires that are not over: ordinary ones, and daemons.
-    pub(crate) live: Cell<usize>,
+    /// Started wires that are not over, and how many of them are daemons.
+    started: Cell<usize>,
     pub(crate) daemons: Cell<usize>,
-    pub(crate) all: UnsafeCell<LinkedList<AllAdapter>>,
+    /// The main wire is told of each end: it waits for the last one.
+    pub(crate) main_waits: Cell<bool>,
+    pub(crate) all: Links,
     pub(crate) walkers: Cell<*const Walker>,
     pub(crate) on_stuck: Cell<Option<OnStuck>>,
 }
 
 thread_local! {
-    /// `ManuallyDrop` because a list has a destructor: with one, every access would first check
-    /// whether the storage is still there.
-    static SCHEDULER: ManuallyDrop<Scheduler> = const { ManuallyDrop::new(Scheduler::new()) };
+    static SCHEDULER: Scheduler = const { Scheduler::new() };
 }
-const _: () = assert!(!core::mem::needs_drop::<ManuallyDrop<Scheduler>>());
+/// With a destructor, every access would first check whether the storage is still there.
+const _: () = assert!(!core::mem::needs_drop::<Scheduler>());
 
 /// This thread's scheduler. The reference is good for as long as the thread runs code, since the
 /// storage has no destructor; wires never change threads.
 #[inline(always)]
 pub(crate) fn scheduler() -> &'static Scheduler {
     // SAFETY: see above.
-    SCHEDULER.with(|s| unsafe { &*ptr::from_ref::<Scheduler>(s) })
+    SCHEDULER.with(|s| unsafe { &*ptr::from_ref(s) })
 }
 
 impl Scheduler {
@@ -97,9 +95,10 @@ impl Scheduler {
             checked_at: Cell::new(None),
             background: Cell::new(ptr::null()),
             main: Cell::new(ptr::null()),
-            live: Cell::new(0),
+            started: Cell::new(0),
             daemons: Cell::new(0),
-            all: UnsafeCell::new(LinkedList::new(AllAdapter::NEW)),
+            main_waits: Cell::new(false),
+            all: Links::new(),
             walkers: Cell::new(ptr::null()),
             on_stuck: Cell::new(None),
         }
@@ -131,6 +130,7 @@ impl Scheduler {
     pub(crate) fn begin(&self, main: &Wire) {
         self.current.set(main);
         self.make_ring(main);
+        self.all.make_head();
         self.look_after(CHECK_FIRST);
     }
 
@@ -199,6 +199,7 @@ impl Scheduler {
 
     /// Who runs if nobody is ready: the background wire, else the main wire, which finds itself still
     /// blocked and sees to the stuck ones.
+    #[cold]
     #[inline(never)]
     fn nobody_is_ready(&self) -> *const Wire {
         // SAFETY: a parked background wire is a started wire.
@@ -293,34 +294,31 @@ impl Scheduler {
         self.period.set(CHECK_FIRST);
     }
 
-    /// Makes a wire known to `walk` and counted, from its start on.
-    pub(crate) fn enlist(&self, wire: &Wire) {
-        let count = if wire.has(crate::wire::DAEMON) {
-            &self.daemons
-        } else {
-            &self.live
-        };
-        count.set(count.get() + 1);
-        // SAFETY: not linked yet; it stays in place until `delist`. The list is only used here, in
-        // `delist` and by walkers, none of which runs foreign code meanwhile.
-        unsafe { (*self.all.get()).push_back(UnsafeRef::from_raw(wire.details())) };
+    /// Ordinary wires that are started and not over.
+    pub(crate) fn live(&self) -> usize {
+        self.started.get() - self.daemons.get()
     }
 
-    /// Undoes `enlist`, at the wire's end.
+    /// Makes a wire known to `walk` and counted, from its start on.
+    #[inline]
+    pub(crate) fn enlist(&self, wire: &Wire) {
+        self.started.set(self.started.get() + 1);
+        // SAFETY: the details of a new wire are in no list, and stay until its end delists it.
+        unsafe { self.all.push(wire.details()) };
+    }
+
+    /// Whether somebody must be told when a wire ends, whichever it is.
+    #[inline]
+    pub(crate) fn ends_are_watched(&self) -> bool {
+        self.main_waits.get() || !self.walkers.get().is_null()
+    }
+
+    /// Undoes `enlist`, at the wire's end. Walkers must have stepped over it.
+    #[inline]
     pub(crate) fn delist(&self, wire: &Wire) {
-        Walker::step_over(self, wire.details());
-        // SAFETY: enlisted; the list is used as in `enlist`.
-        unsafe {
-            (*self.all.get())
-                .cursor_mut_from_ptr(wire.details())
-                .remove()
-        };
-        let count = if wire.has(crate::wire::DAEMON) {
-            &self.daemons
-        } else {
-            &self.live
-        };
-        count.set(count.get() - 1);
+        self.started.set(self.started.get() - 1);
+        // SAFETY: enlisted.
+        unsafe { wire.details().all.unlink() };
     }
 }
 
@@ -380,9 +378,8 @@ pub fn park_in_background() -> Result<(), Interrupt> {
     s.background.set(me);
     s.checked_at.set(None);
     s.look_after(s.period.get());
-    me.details().reason.set(Reason::new(&BACKGROUND));
-    me.details().since.set(s.switches());
-    me.state.set(State::Parked);
+    let (reason, since) = (Reason::new(&BACKGROUND), s.switches());
+    me.blocks(State::Parked, Wait { reason, since });
     s.switch_away(me);
     // Nothing was handed over that an interrupt could lose, so a pending one always counts: the
     // caller may be about to block the whole thread.

@@ -16,7 +16,7 @@ use crate::scheduler::scheduler;
 use crate::spawn::{SpawnError, Start, start};
 use crate::stack::Stack;
 use crate::walk::each;
-use crate::wire::{JOINABLE, Wire};
+use crate::wire::{JOINABLE, SCOPED, Wire};
 
 static SCOPE_END: Kind = Kind::new("end of a scope");
 
@@ -45,7 +45,7 @@ impl Children {
         if self.live.get() == 0 {
             // SAFETY: the parent is in `scope`, which waits for this.
             let parent = unsafe { &*self.parent };
-            if parent.details().reason.get().is(&SCOPE_END) {
+            if parent.waits_for(&SCOPE_END) {
                 unblock(parent);
             }
         }
@@ -65,6 +65,7 @@ impl<'scope> Scope<'scope, '_> {
     /// # Errors
     ///
     /// See [`SpawnError`].
+    #[inline]
     pub fn spawn<F, T>(
         &'scope self,
         wire: &'scope Wire,
@@ -78,7 +79,7 @@ impl<'scope> Scope<'scope, '_> {
     {
         let how = Start {
             name,
-            flags: JOINABLE,
+            flags: JOINABLE | SCOPED,
             scope: &raw const self.children,
         };
         // SAFETY: all is good for `'scope`, and `scope` waits for the wire before that ends.

@@ -26,10 +26,11 @@ use wire_coro::{Context, MIN_STACK, STACK_ALIGN};
 use crate::block::{Interrupt, report};
 use crate::handle::{JoinError, JoinHandle};
 use crate::run::one_is_gone;
-use crate::scheduler::scheduler;
+use crate::scheduler::{Scheduler, scheduler};
 use crate::scope::Children;
 use crate::stack::Stack;
-use crate::wire::{DAEMON, Details, JOINABLE, PERMANENT, State, Wire};
+use crate::walk::Walker;
+use crate::wire::{DAEMON, Details, JOINABLE, NOT_PLAIN, PERMANENT, State, Wire};
 
 /// Why a wire could not be started. The closure is dropped, the stack given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,7 @@ pub(crate) struct Start {
 ///
 /// Control block, stack and what `f` borrows stay valid until the wire is over. That is so if they
 /// are good for ever, for `'scope` of a scope that waits for the wire, or for longer than `run()`.
+#[inline]
 pub(crate) unsafe fn start<'m, F, T>(
     wire: &'m Wire,
     stack: Stack<'m>,
@@ -119,20 +121,16 @@ where
     T: 'm,
 {
     let s = scheduler();
-    if s.current().is_none() {
-        return Err(SpawnError::NotRunning);
-    }
-    if wire.is_in_use() {
-        return Err(SpawnError::InUse);
-    }
     let (low, size) = (stack.low(), stack.size());
     let needed = const { needed::<F, T>() };
-    if size < needed {
-        return Err(SpawnError::TooLarge { needed, size });
+    if s.current().is_none() || wire.is_in_use() || size < needed {
+        return Err(refuse(wire, stack, needed, f));
     }
-    let align = Ord::max(align_of::<Packet<F, T>>(), STACK_ALIGN);
-    let below = const { DETAILS + size_of::<Packet<F, T>>() };
-    let offset = ((low.addr().get() + size - below) & !(align - 1)) - low.addr().get();
+    let below = const { DETAILS + size_of::<Packet<F, T>>().next_multiple_of(STACK_ALIGN) };
+    let mut offset = size - below;
+    if const { align_of::<Packet<F, T>>() > STACK_ALIGN } {
+        offset -= (low.addr().get() + offset) % align_of::<Packet<F, T>>();
+    }
     let on_free = stack.hand_over();
     // SAFETY: both are inside the stack (it is large enough), aligned (its top is, and `offset` is
     // made to be), do not overlap, and nobody else uses it until the wire is over (contract).
@@ -145,7 +143,7 @@ where
             name: Cell::new(how.name),
             stack: Cell::new((low.as_ptr(), size)),
             packet: Cell::new(packet.as_ptr().cast()),
-            on_free: Cell::new(on_free),
+            on_free,
             scope: Cell::new(how.scope),
             ..Details::new()
         });
@@ -160,6 +158,9 @@ where
         wire.flags.set(how.flags);
         wire.occupy(details.as_ptr());
     }
+    if how.flags & DAEMON != 0 {
+        s.daemons.set(s.daemons.get() + 1);
+    }
     s.enlist(wire);
     s.push(wire);
     Ok(JoinHandle {
@@ -168,14 +169,30 @@ where
     })
 }
 
-/// What runs on a new stack. Never unwinds, and returns where to go when the wire is over.
-unsafe extern "C" fn entry<F, T>(arg: *mut ()) -> *mut Context
+/// Why `start` did not. Closure and stack are dropped.
+#[cold]
+#[inline(never)]
+fn refuse<F>(wire: &Wire, stack: Stack<'_>, needed: usize, f: F) -> SpawnError {
+    let size = stack.size();
+    drop((f, stack));
+    if scheduler().current().is_none() {
+        SpawnError::NotRunning
+    } else if wire.is_in_use() {
+        SpawnError::InUse
+    } else {
+        SpawnError::TooLarge { needed, size }
+    }
+}
+
+/// What runs on a new stack. Never unwinds, and returns where to go when the wire is over. The packet
+/// lies where the stack begins.
+unsafe extern "C" fn entry<F, T>(arg: *mut (), packet: *mut u8) -> *mut Context
 where
     F: FnOnce() -> T,
 {
     // SAFETY: `start` prepared this with its control block, which stays until the wire is over.
     let wire = unsafe { &*arg.cast_const().cast::<Wire>() };
-    let packet = wire.details().packet.get().cast::<Packet<F, T>>();
+    let packet = packet.cast::<Packet<F, T>>();
     // SAFETY: `start` left the closure in the packet.
     let finished = unsafe { run_closure(wire, packet) };
     if !finished || (const { needs_drop::<T>() } && !wire.has(JOINABLE)) {
@@ -205,11 +222,27 @@ unsafe fn look_at<T>(wire: &Wire, outcome: *mut Outcome<T>) {
 }
 
 /// Ends a wire, whose outcome is seen to, and says where to go.
-#[inline(never)]
+#[inline(always)]
 fn end(wire: &Wire) -> *mut Context {
-    crate::timer::wire_ends(wire);
     let s = scheduler();
+    if wire.has(NOT_PLAIN) || s.ends_are_watched() {
+        end_with_ties(s, wire);
+    } else {
+        s.delist(wire);
+        wire.free();
+    }
+    s.leave(wire)
+}
+
+/// Ends a wire that somebody waits for, or that has more than itself to be rid of.
+#[inline(never)]
+fn end_with_ties(s: &Scheduler, wire: &Wire) {
+    crate::timer::wire_ends(wire);
+    Walker::step_over(s, wire.details());
     s.delist(wire);
+    if wire.has(DAEMON) {
+        s.daemons.set(s.daemons.get() - 1);
+    }
     // SAFETY: a scope's record outlives its wires.
     if let Some(scope) = unsafe { wire.details().scope.get().as_ref() } {
         scope.one_is_gone();
@@ -220,8 +253,9 @@ fn end(wire: &Wire) -> *mut Context {
     } else {
         wire.free();
     }
-    one_is_gone(s);
-    s.leave(wire)
+    if s.main_waits.get() {
+        one_is_gone(s);
+    }
 }
 
 /// Runs the closure in the packet, or just drops it if the wire was cancelled before it ever ran, and
@@ -306,6 +340,7 @@ impl Wire {
     /// # Errors
     ///
     /// See [`SpawnError`].
+    #[inline]
     pub fn spawn<F, T>(
         &'static self,
         stack: Stack<'static>,

@@ -6,15 +6,15 @@ use core::ptr;
 
 use crate::reason::Reason;
 use crate::scheduler::{Scheduler, scheduler};
-use crate::wire::{DAEMON, Details, State, Wire};
+use crate::wire::{DAEMON, Details, Wire};
 
 /// What [`walk`] tells of a wire: a copy, good after the wire is gone.
 #[derive(Clone, Copy, Debug)]
 pub struct WireInfo {
     name: &'static str,
-    state: State,
     running: bool,
-    reason: Reason,
+    /// What it waits for, and for how many switches it has.
+    wait: Option<(Reason, u64)>,
     daemon: bool,
     stack: (usize, usize),
 }
@@ -25,9 +25,11 @@ impl WireInfo {
         let (low, size) = details.stack.get();
         WireInfo {
             name: details.name.get(),
-            state: wire.state.get(),
             running: ptr::eq(scheduler().current_or_outside(), wire),
-            reason: details.reason.get(),
+            wait: wire
+                .wait()
+                .filter(|_| wire.state.get().is_blocked())
+                .map(|wait| (wait.reason, scheduler().switches() - wait.since)),
             daemon: wire.has(DAEMON),
             stack: (low.addr(), size),
         }
@@ -40,7 +42,12 @@ impl WireInfo {
 
     /// What the wire waits for; `None` if it runs or is ready to.
     pub fn waits_for(&self) -> Option<Reason> {
-        self.state.is_blocked().then_some(self.reason)
+        self.wait.map(|(reason, _)| reason)
+    }
+
+    /// For how many switches of its thread the wire has waited; `None` if it does not wait.
+    pub fn waits_since(&self) -> Option<u64> {
+        self.wait.map(|(_, switches)| switches)
     }
 
     /// Whether it is the wire that runs.
@@ -63,8 +70,8 @@ impl WireInfo {
 impl fmt::Display for WireInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "wire '{}' ", self.name.escape_debug())?;
-        match self.waits_for() {
-            Some(reason) => write!(f, "waits: {reason}"),
+        match self.wait {
+            Some((reason, _)) => write!(f, "waits: {reason}"),
             None if self.running => f.write_str("runs"),
             None => f.write_str("is ready"),
         }
@@ -91,11 +98,9 @@ impl Walker {
     }
 }
 
-fn after(s: &Scheduler, wire: *const Details) -> *const Details {
-    // SAFETY: `wire` is in the list, and nothing else uses the list meanwhile.
-    let mut cursor = unsafe { (*s.all.get()).cursor_from_ptr(wire) };
-    cursor.move_next();
-    cursor.get().map_or(ptr::null(), ptr::from_ref)
+fn after(s: &Scheduler, wire: &Details) -> *const Details {
+    // SAFETY: `wire` is in the list.
+    unsafe { wire.all.after(&s.all) }
 }
 
 /// Calls `visit` for every wire of this thread that was started and is not over, oldest first. It
@@ -125,8 +130,8 @@ pub(crate) fn each(mut visit: impl FnMut(&Wire)) {
         }
     }
     let s = scheduler();
-    // SAFETY: the list is only looked at.
-    let first = unsafe { (*s.all.get()).front().get() }.map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: it is the head.
+    let first = unsafe { s.all.after(&s.all) };
     let walker = Walker {
         next: Cell::new(first),
         outer: Cell::new(s.walkers.get()),

@@ -27,9 +27,9 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use intrusive_collections::LinkedListLink;
 use wire_coro::Context;
 
+use crate::all::Links;
 use crate::queue::WaitQueue;
 use crate::reason::{Kind, Reason};
 use crate::scope::Children;
@@ -69,8 +69,10 @@ pub(crate) const DAEMON: u8 = 2;
 pub(crate) const PERMANENT: u8 = 4;
 /// The wire has used its timer.
 pub(crate) const TIMED: u8 = 8;
-
-static NEVER_RAN: Kind = Kind::new("not started");
+/// A scope waits for it.
+pub(crate) const SCOPED: u8 = 16;
+/// With one of these, there is more to do at its end than to free it.
+pub(crate) const NOT_PLAIN: u8 = JOINABLE | DAEMON | TIMED | SCOPED;
 
 /// The control block of a wire: user-owned memory, for one wire at a time.
 ///
@@ -99,20 +101,27 @@ pub struct Wire {
 /// the top of the wire's stack, in a page that is in memory anyway, and is gone with the wire.
 pub(crate) struct Details {
     pub(crate) wire: Cell<*const Wire>,
-    pub(crate) reason: Cell<Reason>,
-    /// The scheduler's count of switches when it blocked last.
-    pub(crate) since: Cell<u64>,
+    /// Good while the wire is blocked, and until it runs again.
+    pub(crate) wait: Cell<MaybeUninit<Wait>>,
     pub(crate) name: Cell<&'static str>,
     pub(crate) stack: Cell<(*mut u8, usize)>,
     /// Closure, later outcome, below this.
     pub(crate) packet: Cell<*mut ()>,
-    pub(crate) on_free: Cell<Option<OnFree>>,
+    pub(crate) on_free: Option<OnFree>,
     pub(crate) scope: Cell<*const Children>,
     pub(crate) joiners: WaitQueue,
     /// In the thread's list of all wires, while started and not over.
-    pub(crate) all: LinkedListLink,
+    pub(crate) all: Links,
     /// Good if the wire is `TIMED`.
     pub(crate) timer: UnsafeCell<MaybeUninit<Timer>>,
+}
+
+/// What a blocked wire waits for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wait {
+    pub(crate) reason: Reason,
+    /// The scheduler's count of switches when it began.
+    pub(crate) since: u64,
 }
 
 impl Details {
@@ -120,15 +129,14 @@ impl Details {
     pub(crate) const fn new() -> Details {
         Details {
             wire: Cell::new(ptr::null()),
-            reason: Cell::new(Reason::new(&NEVER_RAN)),
-            since: Cell::new(0),
+            wait: Cell::new(MaybeUninit::uninit()),
             name: Cell::new(""),
             stack: Cell::new((ptr::null_mut(), 0)),
             packet: Cell::new(ptr::null_mut()),
-            on_free: Cell::new(None),
+            on_free: None,
             scope: Cell::new(ptr::null()),
             joiners: WaitQueue::new(),
-            all: LinkedListLink::new(),
+            all: Links::new(),
             timer: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
@@ -190,6 +198,28 @@ impl Wire {
         unsafe { &*self.details.get() }
     }
 
+    /// The running wire is about to block.
+    #[inline]
+    pub(crate) fn blocks(&self, kind: State, wait: Wait) {
+        self.details().wait.set(MaybeUninit::new(wait));
+        self.state.set(kind);
+    }
+
+    /// What the wire waits for, or did until it was interrupted.
+    #[inline]
+    pub(crate) fn wait(&self) -> Option<Wait> {
+        let state = self.state.get();
+        // SAFETY: such a state follows `blocks`.
+        (state == State::Interrupted || state.is_blocked())
+            .then(|| unsafe { self.details().wait.get().assume_init() })
+    }
+
+    /// Whether the wire waits for this kind of thing.
+    #[inline]
+    pub(crate) fn waits_for(&self, kind: &'static Kind) -> bool {
+        self.wait().is_some_and(|wait| wait.reason.is(kind))
+    }
+
     /// Makes this the control block of a wire with these details.
     ///
     /// # Safety
@@ -219,8 +249,9 @@ impl Wire {
     }
 
     /// Ends the use of this control block and tells its owner. Transitions 6 and 7.
+    #[inline]
     pub(crate) fn free(&self) {
-        let hook = self.details().on_free.take();
+        let hook = self.details().on_free;
         self.state.set(State::Idle);
         self.generation.set(self.generation.get().wrapping_add(1));
         if let Some(hook) = hook {

@@ -7,7 +7,7 @@ struct Shared {
     number: u64,
 }
 
-unsafe extern "C" fn double(arg: *mut ()) -> *mut Context {
+unsafe extern "C" fn double(arg: *mut (), _top: *mut u8) -> *mut Context {
     let shared = arg.cast::<Shared>();
     // SAFETY: `main` below lends its `Shared` for as long as this runs.
     unsafe {

@@ -39,7 +39,7 @@ impl Context {
         }
     }
 
-    /// Makes `this` a computation that calls `entry(arg)` on the given stack when it is first
+    /// Makes `this` a computation that calls `entry(arg, low + size)` on the given stack when it is first
     /// switched to.
     ///
     /// # Safety
@@ -64,12 +64,13 @@ impl Context {
             low: low.addr(),
             size,
         };
+        let top = low.wrapping_add(size);
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Target>, ()| {
             // SAFETY: `this` stays in place while the computation lives, and so does the yielder;
             // `entry` is what the caller asked to be run.
             unsafe {
                 (*this).yielder = yielder;
-                entry(arg)
+                entry(arg, top)
             }
         });
         // SAFETY: valid for writes (contract); an empty or finished context needs no drop.

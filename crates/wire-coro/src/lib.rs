@@ -10,7 +10,7 @@
 //!
 //! struct Pair { main: Context, other: Context, sum: u32 }
 //!
-//! unsafe extern "C" fn entry(arg: *mut ()) -> *mut Context {
+//! unsafe extern "C" fn entry(arg: *mut (), _top: *mut u8) -> *mut Context {
 //!     let pair = arg.cast::<Pair>();
 //!     // SAFETY: `arg` is the `Pair` below, which outlives this computation; `main` is stopped.
 //!     unsafe {
@@ -66,11 +66,12 @@ mod fp_control;
 
 pub use backend::{BACKEND, Context};
 
-/// What a prepared context runs. It gets the argument given to [`Context::prepare`] and returns the
-/// stopped context that goes on in its place; its own stack is free from then on.
+/// What a prepared context runs. It gets the argument given to [`Context::prepare`] and the end of its
+/// stack, above which the caller may have left something, in registers. It returns the stopped context
+/// that goes on in its place; its own stack is free from then on.
 ///
 /// It must not unwind; being `extern "C"`, it aborts the process if it tries.
-pub type Entry = unsafe extern "C" fn(arg: *mut ()) -> *mut Context;
+pub type Entry = unsafe extern "C" fn(arg: *mut (), top: *mut u8) -> *mut Context;
 
 /// The least stack, in bytes, that [`Context::prepare`] takes. What the function on it needs comes
 /// on top.

@@ -52,7 +52,7 @@ impl Context {
         }
     }
 
-    /// Makes `this` a computation that calls `entry(arg)` on the given stack when it is first
+    /// Makes `this` a computation that calls `entry(arg, low + size)` on the given stack when it is first
     /// switched to.
     ///
     /// # Safety
@@ -133,6 +133,7 @@ unsafe extern "C" fn first() {
         ".cfi_def_cfa rsp, 16",
         ".cfi_undefined rip",
         "mov rdi, rbp",
+        "mov rsi, rsp",
         "xor ebp, ebp",
         // The stack is 16-aligned here, as the ABI wants: `rsp` is its top.
         "call rbx",

@@ -38,7 +38,7 @@ fn with_world(a: Entry, b: Entry) -> Vec<&'static str> {
     world.trace.into_inner()
 }
 
-unsafe extern "C" fn ping(arg: *mut ()) -> *mut Context {
+unsafe extern "C" fn ping(arg: *mut (), _top: *mut u8) -> *mut Context {
     let w = arg.cast::<World>();
     // SAFETY: the world outlives its computations.
     unsafe {
@@ -50,7 +50,7 @@ unsafe extern "C" fn ping(arg: *mut ()) -> *mut Context {
     }
 }
 
-unsafe extern "C" fn pong(arg: *mut ()) -> *mut Context {
+unsafe extern "C" fn pong(arg: *mut (), _top: *mut u8) -> *mut Context {
     let w = arg.cast::<World>();
     // SAFETY: the world outlives its computations.
     unsafe {
@@ -67,7 +67,7 @@ fn two_prepared_contexts_switch_to_each_other_and_end_at_the_root() {
     assert_eq!(with_world(ping, pong), ["ping", "pong", "ping", "pong"]);
 }
 
-unsafe extern "C" fn straight_to_root(arg: *mut ()) -> *mut Context {
+unsafe extern "C" fn straight_to_root(arg: *mut (), _top: *mut u8) -> *mut Context {
     // SAFETY: as above.
     unsafe { &raw mut (*arg.cast::<World>()).root }
 }
@@ -78,7 +78,7 @@ fn a_context_never_switched_to_costs_nothing() {
 }
 
 /// Values of every register class live across a switch in a function that keeps many of them.
-unsafe extern "C" fn juggle(arg: *mut ()) -> *mut Context {
+unsafe extern "C" fn juggle(arg: *mut (), _top: *mut u8) -> *mut Context {
     let w = arg.cast::<World>();
     let mut ints: [u64; 12] = std::array::from_fn(|i| i as u64 + std::hint::black_box(1));
     let mut floats: [f64; 12] = std::array::from_fn(|i| i as f64 + std::hint::black_box(0.5));
@@ -108,7 +108,7 @@ unsafe extern "C" fn juggle(arg: *mut ()) -> *mut Context {
     }
 }
 
-unsafe extern "C" fn disturb(arg: *mut ()) -> *mut Context {
+unsafe extern "C" fn disturb(arg: *mut (), _top: *mut u8) -> *mut Context {
     let w = arg.cast::<World>();
     let mut noise = [0_u64; 16];
     loop {
@@ -141,7 +141,7 @@ fn registers_live_across_a_switch() {
     assert_eq!(*world.trace.borrow(), ["kept"]);
 }
 
-unsafe extern "C" fn catch(arg: *mut ()) -> *mut Context {
+unsafe extern "C" fn catch(arg: *mut (), _top: *mut u8) -> *mut Context {
     let w = arg.cast::<World>();
     let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new("payload")));
     let frames = std::backtrace::Backtrace::force_capture().to_string();
@@ -164,7 +164,7 @@ fn unwinding_and_backtraces_stay_on_their_stack() {
 
 #[test]
 fn the_stack_is_aligned_for_vector_code() {
-    unsafe extern "C" fn entry(arg: *mut ()) -> *mut Context {
+    unsafe extern "C" fn entry(arg: *mut (), _top: *mut u8) -> *mut Context {
         #[repr(align(64))]
         struct Line([u8; 64]);
         let line = std::hint::black_box(Line([7; 64]));

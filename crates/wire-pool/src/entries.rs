@@ -35,44 +35,52 @@ pub(crate) struct Entry {
     size: usize,
     /// Where the pool is at present: it may move while nobody uses it.
     state: Cell<*const State>,
-    /// One more than this entry's place.
-    number: u32,
-    /// The number of the next free entry, or 0.
-    next: Cell<u32>,
+    /// The next free entry, or null.
+    next: Cell<*const Entry>,
+    place: u32,
 }
 
 // SAFETY: a pool that is owned, not borrowed, has no living wire (those borrow it), and its control
-// blocks are `Send` then. `state` is written before each use; the stack is the entry's own.
+// blocks are `Send` then. `state` is written before each use; stack and place are the entry's own, and
+// free entries stay where they are as long as the pool has been used.
 unsafe impl Send for Entry {}
 
 /// Which entries are free, and who waits. All zeroes at first.
 pub(crate) struct State {
-    /// The number of the first free entry, or 0.
-    top: Cell<u32>,
-    free: Cell<u32>,
+    /// The first free entry, or null.
+    top: Cell<*const Entry>,
+    used: Cell<u32>,
     /// Free ones that belong to those who were woken.
     promised: Cell<u32>,
     made: Cell<u32>,
     closed: Cell<bool>,
+    /// A free entry may not simply be taken, nor just be put back: the pool is closed, or somebody
+    /// waits, or was promised one.
+    special: Cell<bool>,
     waiters: WaitQueue,
     idle_waiters: WaitQueue,
 }
 
+// SAFETY: the pointer goes to an entry of the pool that this is part of, or lent to it for good, which
+// is as `Send`; with nobody borrowing the pool, nobody waits in its queues.
+unsafe impl Send for State {}
+
 impl State {
     pub(crate) const fn new() -> State {
         State {
-            top: Cell::new(0),
-            free: Cell::new(0),
+            top: Cell::new(ptr::null()),
+            used: Cell::new(0),
             promised: Cell::new(0),
             made: Cell::new(0),
             closed: Cell::new(false),
+            special: Cell::new(false),
             waiters: WaitQueue::new(),
             idle_waiters: WaitQueue::new(),
         }
     }
 
     pub(crate) fn in_use(&self) -> usize {
-        (self.made.get() - self.free.get()) as usize
+        self.used.get() as usize
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -82,6 +90,7 @@ impl State {
     /// Fails those who wait, and all who come.
     pub(crate) fn close(&self) {
         self.closed.set(true);
+        self.special.set(true);
         // Whoever was woken but has not run yet finds it closed and claims nothing.
         self.promised.set(0);
         self.waiters.wake_all();
@@ -89,20 +98,36 @@ impl State {
 
     pub(crate) fn wait_until_idle(&self) -> Result<(), Interrupt> {
         while self.in_use() > 0 {
+            self.special.set(true);
             self.idle_waiters.wait(Reason::on(&POOL_IDLE, self))?;
         }
         Ok(())
     }
 
+    #[inline]
     fn put(&self, entry: &Entry) {
-        entry.next.set(self.top.replace(entry.number));
-        self.free.set(self.free.get() + 1);
+        entry.next.set(self.top.replace(entry));
+        self.used.set(self.used.get() - 1);
+        if self.special.get() {
+            self.tell();
+        }
+    }
+
+    /// An entry came free, and somebody waits for that, or did.
+    #[cold]
+    fn tell(&self) {
         if self.waiters.wake_one() {
             self.promised.set(self.promised.get() + 1);
         }
         if self.in_use() == 0 {
             self.idle_waiters.wake_all();
         }
+        self.special.set(
+            self.closed.get()
+                || self.promised.get() > 0
+                || !self.waiters.is_empty()
+                || !self.idle_waiters.is_empty(),
+        );
     }
 }
 
@@ -131,51 +156,47 @@ pub(crate) trait Entries<'m>: Copy {
     /// Gives the memory of that stack back to the system.
     fn give_back_stack(self, at: usize, stack: &mut Stack<'_>);
 
-    /// # Safety
-    ///
-    /// An entry was made for this number.
-    unsafe fn entry(self, number: u32) -> &'m Entry {
-        let place = &self.places()[number as usize - 1];
-        // SAFETY: made (contract), hence written, and only shared since.
-        unsafe { (*place.get()).assume_init_ref() }
-    }
-
     /// Writes one more entry. There must be a place for it.
     #[cold]
     fn make(self) -> Result<&'m Entry, StackError> {
         let made = self.state().made.get();
         let stack = self.stack(made as usize)?;
-        let number = made + 1;
         let entry = Entry {
             wire: Wire::new(),
             low: stack.low(),
             size: stack.size(),
             state: Cell::new(ptr::null()),
-            number,
-            next: Cell::new(0),
+            next: Cell::new(ptr::null()),
+            place: made,
         };
         // The entry has it from now on, and never gives it back.
         std::mem::forget(stack);
         let place = &self.places()[made as usize];
         // SAFETY: nobody refers to a place before its entry is made, which is now.
         let entry = unsafe { (*place.get()).write(entry) };
-        self.state().made.set(number);
+        self.state().made.set(made + 1);
         Ok(entry)
     }
 
     /// The entry freed last, else a new one. One must be free or not made yet.
     fn take(self) -> Result<(&'m Wire, Stack<'m>), SpawnError> {
         let state = self.state();
-        let entry = match state.top.get() {
-            0 => self.make().map_err(SpawnError::Stack)?,
-            number => {
-                // SAFETY: free entries are made ones.
-                let entry = unsafe { self.entry(number) };
+        // SAFETY: as in `claim_plainly`.
+        let entry = match unsafe { state.top.get().as_ref::<'m>() } {
+            Some(entry) => {
                 state.top.set(entry.next.get());
-                state.free.set(state.free.get() - 1);
                 entry
             }
+            None => self.make().map_err(SpawnError::Stack)?,
         };
+        Ok(self.lend(entry))
+    }
+
+    /// Control block and stack of an entry that is no longer free.
+    #[inline]
+    fn lend(self, entry: &'m Entry) -> (&'m Wire, Stack<'m>) {
+        let state = self.state();
+        state.used.set(state.used.get() + 1);
         entry.state.set(state);
         // SAFETY: the stack was lent to the entry for good, is guarded, and is used by nobody
         // else, since the entry was free. The hook finds entry and pool in place for `'m`; it
@@ -183,7 +204,7 @@ pub(crate) trait Entries<'m>: Copy {
         let stack = unsafe {
             Stack::from_raw(entry.low, entry.size).with_hook(freed, ptr::from_ref(entry).cast())
         };
-        Ok((&entry.wire, stack))
+        (&entry.wire, stack)
     }
 
     /// How many entries a newcomer could have.
@@ -192,6 +213,7 @@ pub(crate) trait Entries<'m>: Copy {
         self.places().len() - state.in_use() - state.promised.get() as usize
     }
 
+    #[inline]
     fn check(self) -> Result<(), SpawnError> {
         if !in_wire() {
             return Err(SpawnError::Wire(wire_core::SpawnError::NotRunning));
@@ -201,6 +223,19 @@ pub(crate) trait Entries<'m>: Copy {
         } else {
             Ok(())
         }
+    }
+
+    /// An entry used before, if one is free and nothing stands against simply taking it: mostly so.
+    #[inline]
+    fn claim_plainly(self) -> Option<(&'m Wire, Stack<'m>)> {
+        let state = self.state();
+        if state.special.get() {
+            return None;
+        }
+        // SAFETY: free entries are made ones, in place for `'m`, and only shared since they were made.
+        let entry = unsafe { state.top.get().as_ref::<'m>() }?;
+        state.top.set(entry.next.get());
+        Some(self.lend(entry))
     }
 
     /// An entry at once, or `None` if all are in use or promised.
@@ -219,6 +254,7 @@ pub(crate) trait Entries<'m>: Copy {
         let state = self.state();
         if self.available() == 0 {
             let reason = Reason::on(&FREE_WIRE, state);
+            state.special.set(true);
             state
                 .waiters
                 .wait(reason)
@@ -241,10 +277,22 @@ pub(crate) trait Entries<'m>: Copy {
         F: FnOnce() -> T + 'm,
         T: 'm,
     {
+        match self.claim_plainly() {
+            Some((wire, stack)) => scope.spawn(wire, stack, name, f).map_err(failed),
+            None => self.spawn_specially(f, |wire, stack, f| scope.spawn(wire, stack, name, f)),
+        }
+    }
+
+    /// Starts a wire where it takes more than to claim an entry plainly.
+    #[cold]
+    #[inline(never)]
+    fn spawn_specially<F, T>(
+        self,
+        f: F,
+        start: impl FnOnce(&'m Wire, Stack<'m>, F) -> Result<JoinHandle<'m, T>, wire_core::SpawnError>,
+    ) -> Result<JoinHandle<'m, T>, TrySpawnError<F>> {
         match self.claim()? {
-            Some((wire, stack)) => Ok(scope
-                .spawn(wire, stack, name, f)
-                .map_err(SpawnError::Wire)?),
+            Some((wire, stack)) => start(wire, stack, f).map_err(failed),
             None => Err(TrySpawnError::Full(f)),
         }
     }
@@ -265,14 +313,13 @@ pub(crate) trait Entries<'m>: Copy {
 
     fn give_back(self) -> usize {
         let mut count = 0;
-        let mut number = self.state().top.get();
-        while number != 0 {
-            // SAFETY: free entries are made ones.
-            let entry = unsafe { self.entry(number) };
+        let mut free = self.state().top.get();
+        // SAFETY: as in `take`.
+        while let Some(entry) = unsafe { free.as_ref() } {
             // SAFETY: the entry's own, and it is free.
             let mut stack = unsafe { Stack::from_raw(entry.low, entry.size) };
-            self.give_back_stack(number as usize - 1, &mut stack);
-            number = entry.next.get();
+            self.give_back_stack(entry.place as usize, &mut stack);
+            free = entry.next.get();
             count += 1;
         }
         count
@@ -280,6 +327,7 @@ pub(crate) trait Entries<'m>: Copy {
 }
 
 /// [`Entries::spawn_in`] for good, outside a scope.
+#[inline]
 pub(crate) fn spawn<F, T>(
     pool: impl Entries<'static>,
     name: &'static str,
@@ -289,10 +337,15 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    match pool.claim()? {
-        Some((wire, stack)) => Ok(wire.spawn(stack, name, f).map_err(SpawnError::Wire)?),
-        None => Err(TrySpawnError::Full(f)),
+    match pool.claim_plainly() {
+        Some((wire, stack)) => wire.spawn(stack, name, f).map_err(failed),
+        None => pool.spawn_specially(f, |wire, stack, f| wire.spawn(stack, name, f)),
     }
+}
+
+#[cold]
+fn failed<F>(why: wire_core::SpawnError) -> TrySpawnError<F> {
+    TrySpawnError::Failed(SpawnError::Wire(why))
 }
 
 /// [`Entries::spawn_wait_in`] for good, outside a scope.

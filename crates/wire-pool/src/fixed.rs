@@ -82,6 +82,7 @@ impl<const N: usize, const STACK: usize, const GUARD: usize> Pool<N, STACK, GUAR
     /// # Errors
     ///
     /// [`TrySpawnError::Full`] with the closure, if none is; else see [`SpawnError`].
+    #[inline]
     pub fn spawn<F, T>(
         &'static self,
         name: &'static str,
@@ -116,6 +117,7 @@ impl<const N: usize, const STACK: usize, const GUARD: usize> Pool<N, STACK, GUAR
     /// # Errors
     ///
     /// As for `spawn`.
+    #[inline]
     pub fn spawn_in<'scope, F, T>(
         &'static self,
         scope: &'scope Scope<'scope, '_>,

@@ -65,6 +65,7 @@ impl MappedPool {
     /// # Errors
     ///
     /// [`TrySpawnError::Full`] with the closure, if none is; else see [`SpawnError`].
+    #[inline]
     pub fn spawn<F, T>(
         &'static self,
         name: &'static str,
@@ -99,6 +100,7 @@ impl MappedPool {
     /// # Errors
     ///
     /// As for `spawn`.
+    #[inline]
     pub fn spawn_in<'scope, F, T>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
