@@ -34,19 +34,31 @@ impl Links {
         self.previous.set(self);
     }
 
+    /// Takes over links made by `for_push`.
+    pub(crate) fn copy(&self, links: &Links) {
+        self.next.set(links.next.get());
+        self.previous.set(links.previous.get());
+    }
+
+    /// Links for a wire that `push` is about to put at the end of the list that this is the head of.
+    #[inline]
+    pub(crate) fn for_push(&self) -> Links {
+        Links {
+            next: Cell::new(self),
+            previous: Cell::new(self.previous.get()),
+        }
+    }
+
     /// Puts a wire at the end of the list that this is the head of.
     ///
     /// # Safety
     ///
-    /// The details are in no list and stay in place until `unlink`.
+    /// The details have the links that `for_push` just gave, and stay in place until `unlink`.
     #[inline]
     pub(crate) unsafe fn push(&self, details: &Details) {
         let links = &details.all;
-        let last = self.previous.replace(links);
-        links.next.set(self);
-        links.previous.set(last);
         // SAFETY: what is linked stays in place while it is.
-        unsafe { (*last).next.set(links) };
+        unsafe { (*self.previous.replace(links)).next.set(links) };
     }
 
     /// # Safety

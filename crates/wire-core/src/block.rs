@@ -5,10 +5,10 @@ use std::any::Any;
 use std::io::Write as _;
 use std::panic::resume_unwind;
 
-use crate::reason::{Kind, Reason};
+use crate::reason::Reason;
 use crate::run::nobody_can_run;
 use crate::scheduler::{scheduler, unpark};
-use crate::wire::{State, Wait, Wire};
+use crate::wire::{SUSPENDED, State, Wait, Wire};
 
 const CANCELLED: u32 = 1;
 const DEADLINE: u32 = 2;
@@ -144,7 +144,7 @@ fn not_unblocked(kind: State, me: &Wire) -> Result<(), Interrupt> {
             }
             // Only the main wire is continued without being unblocked: nobody can run.
             _ => {
-                me.state.set(State::Stuck);
+                me.set_unblocked(State::Stuck);
                 nobody_can_run(s, me);
                 // Whatever woke it meanwhile did not have to queue it.
                 if me.state.get() != State::Stuck {
@@ -208,7 +208,7 @@ fn interrupt(wire: &Wire, flag: u32) {
             if state == State::Parked {
                 unpark();
             }
-            wire.state.set(State::Interrupted);
+            wire.set_unblocked(State::Interrupted);
             scheduler().push(wire);
         }
         _ => {}
@@ -304,8 +304,6 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
     let _shield = scheduler().current().map(Shield::new);
     f()
 }
-
-static SUSPENDED: Kind = Kind::new("suspend");
 
 /// Takes the current wire off the ready queue until somebody calls
 /// [`Handle::resume`](crate::Handle::resume) for it.

@@ -10,6 +10,7 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use crate::all::Links;
 use crate::block::{Interrupt, block_shielded, cancel, fatal, report, set_interrupts, unblock};
 use crate::reason::{Kind, Reason};
 use crate::scheduler::{Scheduler, scheduler};
@@ -24,7 +25,7 @@ static MAIN_END: Kind = Kind::new("end of all wires");
 thread_local! {
     /// The main wire's control block, and what goes with it. Never dropped, so that stored handles to it stay good; the
     /// thread's storage outlives all code of the thread.
-    static MAIN: ManuallyDrop<(Wire, Details)> = const { ManuallyDrop::new((Wire::new(), Details::new())) };
+    static MAIN: ManuallyDrop<(Wire, Details)> = const { ManuallyDrop::new((Wire::new(), Details::new(Links::new()))) };
 }
 
 /// Why [`Runtime::run`] has no result.
@@ -128,7 +129,9 @@ impl<'a> Runtime<'a> {
         unsafe { wire.occupy(details) };
         s.main.set(wire);
         s.begin(wire);
-        s.enlist(wire);
+        details.all.copy(&s.all.for_push());
+        // SAFETY: as above; `finish` delists it.
+        unsafe { s.enlist(details) };
 
         let result = catch_unwind(AssertUnwindSafe(main));
         if result.is_err() {

@@ -30,7 +30,7 @@ use crate::block::{Interrupt, take_interrupt, unwind_pending};
 use crate::reason::{Kind, Reason};
 use crate::run::OnStuck;
 use crate::walk::Walker;
-use crate::wire::{State, Wait, Wire, outside};
+use crate::wire::{Details, State, Wait, Wire, outside};
 
 /// A parked background wire gets a turn at latest after this long (and the next check).
 const BACKGROUND_NS: u64 = 50_000;
@@ -300,11 +300,15 @@ impl Scheduler {
     }
 
     /// Makes a wire known to `walk` and counted, from its start on.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Links::push`], and `delist` is called before they go.
     #[inline]
-    pub(crate) fn enlist(&self, wire: &Wire) {
+    pub(crate) unsafe fn enlist(&self, details: &Details) {
         self.started.set(self.started.get() + 1);
-        // SAFETY: the details of a new wire are in no list, and stay until its end delists it.
-        unsafe { self.all.push(wire.details()) };
+        // SAFETY: by contract.
+        unsafe { self.all.push(details) };
     }
 
     /// Whether somebody must be told when a wire ends, whichever it is.

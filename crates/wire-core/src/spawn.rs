@@ -28,7 +28,7 @@ use crate::handle::{JoinError, JoinHandle};
 use crate::run::one_is_gone;
 use crate::scheduler::{Scheduler, scheduler};
 use crate::scope::Children;
-use crate::stack::Stack;
+use crate::stack::{OnFree, Stack};
 use crate::walk::Walker;
 use crate::wire::{DAEMON, Details, JOINABLE, NOT_PLAIN, PERMANENT, State, Wire};
 
@@ -122,16 +122,16 @@ where
 {
     let s = scheduler();
     let (low, size) = (stack.low(), stack.size());
+    let on_free = stack.hand_over();
     let needed = const { needed::<F, T>() };
     if s.current().is_none() || wire.is_in_use() || size < needed {
-        return Err(refuse(wire, stack, needed, f));
+        return Err(refuse(wire, size, on_free, needed, f));
     }
     let below = const { DETAILS + size_of::<Packet<F, T>>().next_multiple_of(STACK_ALIGN) };
     let mut offset = size - below;
     if const { align_of::<Packet<F, T>>() > STACK_ALIGN } {
         offset -= (low.addr().get() + offset) % align_of::<Packet<F, T>>();
     }
-    let on_free = stack.hand_over();
     // SAFETY: both are inside the stack (it is large enough), aligned (its top is, and `offset` is
     // made to be), do not overlap, and nobody else uses it until the wire is over (contract).
     unsafe {
@@ -145,7 +145,7 @@ where
             packet: Cell::new(packet.as_ptr().cast()),
             on_free,
             scope: Cell::new(how.scope),
-            ..Details::new()
+            ..Details::new(s.all.for_push())
         });
         let entry = entry::<F, T>;
         Context::prepare(
@@ -157,11 +157,11 @@ where
         );
         wire.flags.set(how.flags);
         wire.occupy(details.as_ptr());
+        s.enlist(details.as_ref());
     }
     if how.flags & DAEMON != 0 {
         s.daemons.set(s.daemons.get() + 1);
     }
-    s.enlist(wire);
     s.push(wire);
     Ok(JoinHandle {
         wire: NonNull::from(wire),
@@ -169,12 +169,14 @@ where
     })
 }
 
-/// Why `start` did not. Closure and stack are dropped.
+/// Why `start` did not. Closure and stack are dropped. In pieces, which travel in registers.
 #[cold]
 #[inline(never)]
-fn refuse<F>(wire: &Wire, stack: Stack<'_>, needed: usize, f: F) -> SpawnError {
-    let size = stack.size();
-    drop((f, stack));
+fn refuse<F>(wire: &Wire, size: usize, on_free: Option<OnFree>, needed: usize, f: F) -> SpawnError {
+    drop(f);
+    if let Some(hook) = on_free {
+        hook.call();
+    }
     if scheduler().current().is_none() {
         SpawnError::NotRunning
     } else if wire.is_in_use() {

@@ -101,8 +101,9 @@ pub struct Wire {
 /// the top of the wire's stack, in a page that is in memory anyway, and is gone with the wire.
 pub(crate) struct Details {
     pub(crate) wire: Cell<*const Wire>,
-    /// Good while the wire is blocked, and until it runs again.
-    pub(crate) wait: Cell<MaybeUninit<Wait>>,
+    /// Good while the wire is blocked, and until it runs again; but see `Wire::wait` for the reason.
+    pub(crate) reason: Cell<MaybeUninit<Reason>>,
+    pub(crate) since: Cell<MaybeUninit<u64>>,
     pub(crate) name: Cell<&'static str>,
     pub(crate) stack: Cell<(*mut u8, usize)>,
     /// Closure, later outcome, below this.
@@ -116,6 +117,9 @@ pub(crate) struct Details {
     pub(crate) timer: UnsafeCell<MaybeUninit<Timer>>,
 }
 
+/// What a wire waits for that suspended itself.
+pub(crate) static SUSPENDED: Kind = Kind::new("suspend");
+
 /// What a blocked wire waits for.
 #[derive(Clone, Copy)]
 pub(crate) struct Wait {
@@ -126,17 +130,19 @@ pub(crate) struct Wait {
 
 impl Details {
     /// Those of a wire that is about to start, or of none.
-    pub(crate) const fn new() -> Details {
+    #[inline]
+    pub(crate) const fn new(all: Links) -> Details {
         Details {
             wire: Cell::new(ptr::null()),
-            wait: Cell::new(MaybeUninit::uninit()),
+            reason: Cell::new(MaybeUninit::uninit()),
+            since: Cell::new(MaybeUninit::uninit()),
             name: Cell::new(""),
             stack: Cell::new((ptr::null_mut(), 0)),
             packet: Cell::new(ptr::null_mut()),
             on_free: None,
             scope: Cell::new(ptr::null()),
             joiners: WaitQueue::new(),
-            all: Links::new(),
+            all,
             timer: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
@@ -199,23 +205,44 @@ impl Wire {
     }
 
     /// The running wire is about to block.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn blocks(&self, kind: State, wait: Wait) {
-        self.details().wait.set(MaybeUninit::new(wait));
+        // The state is reason enough of one that suspends itself, which is to cost little.
+        if kind != State::Suspended {
+            self.details().reason.set(MaybeUninit::new(wait.reason));
+        }
+        self.details().since.set(MaybeUninit::new(wait.since));
         self.state.set(kind);
     }
 
+    /// A blocked wire goes on, or might, without having been unblocked.
+    pub(crate) fn set_unblocked(&self, how: State) {
+        if self.state.get() == State::Suspended {
+            let reason = Reason::new(&SUSPENDED);
+            self.details().reason.set(MaybeUninit::new(reason));
+        }
+        self.state.set(how);
+    }
+
     /// What the wire waits for, or did until it was interrupted.
-    #[inline]
     pub(crate) fn wait(&self) -> Option<Wait> {
-        let state = self.state.get();
-        // SAFETY: such a state follows `blocks`.
-        (state == State::Interrupted || state.is_blocked())
-            .then(|| unsafe { self.details().wait.get().assume_init() })
+        let (state, details) = (self.state.get(), self.details());
+        if state != State::Interrupted && !state.is_blocked() {
+            return None;
+        }
+        // SAFETY: such a state follows `blocks`, and another one than `Suspended` a reason, there or in
+        // `set_unblocked`.
+        unsafe {
+            let reason = match state {
+                State::Suspended => Reason::new(&SUSPENDED),
+                _ => details.reason.get().assume_init(),
+            };
+            let since = details.since.get().assume_init();
+            Some(Wait { reason, since })
+        }
     }
 
     /// Whether the wire waits for this kind of thing.
-    #[inline]
     pub(crate) fn waits_for(&self, kind: &'static Kind) -> bool {
         self.wait().is_some_and(|wait| wait.reason.is(kind))
     }
