@@ -10,12 +10,13 @@ mod server;
 mod stats;
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
+use bench_stats::median;
 use server::Server;
-use stats::{Samples, median};
+use stats::Samples;
 
 /// The wire server may cost this much of the plain loop, and no more than tokio.
 const AGAINST_PLAIN: f64 = 1.05;
@@ -76,7 +77,10 @@ fn main() -> ExitCode {
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn run(options: &Options) -> Outcome<Vec<String>> {
-    print_versions();
+    bench_stats::print_versions(
+        include_str!("../../Cargo.lock"),
+        &["tokio", "mio", "httparse"],
+    );
     let mut failures = Vec::new();
     for connections in &options.connections {
         section(options, *connections, &mut failures)?;
@@ -86,29 +90,6 @@ fn run(options: &Options) -> Outcome<Vec<String>> {
         idle::section(options, &mut failures)?;
     }
     Ok(failures)
-}
-
-fn print_versions() {
-    let first_line = |program: &str, argument: &str| {
-        let output = Command::new(program).arg(argument).output();
-        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        text.unwrap_or_else(|_| format!("{program}: unknown"))
-    };
-    println!(
-        "{}; kernel {}",
-        first_line("rustc", "--version"),
-        first_line("uname", "-r")
-    );
-    let lock = include_str!("../../Cargo.lock");
-    for name in ["tokio", "mio", "httparse"] {
-        let version = lock.split_once(&format!("name = \"{name}\"\nversion = \""));
-        println!(
-            "{name} {}",
-            version
-                .and_then(|(_, rest)| rest.split('"').next())
-                .unwrap_or("?")
-        );
-    }
 }
 
 /// The servers under comparison, the plain loop first.

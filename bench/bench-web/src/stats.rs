@@ -1,4 +1,4 @@
-//! Samples and their medians.
+//! Samples of one server.
 
 use crate::server::Load;
 
@@ -26,27 +26,5 @@ impl Samples {
     pub(crate) fn range(&self) -> (f64, f64) {
         let low = self.cpu.iter().copied().fold(f64::INFINITY, f64::min);
         (low, self.cpu.iter().copied().fold(0.0, f64::max))
-    }
-}
-
-pub(crate) fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => sorted[n / 2],
-        n => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::median;
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert!(median(&[]).is_nan());
     }
 }
