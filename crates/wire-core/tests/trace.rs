@@ -2,7 +2,6 @@
 //! JSON whatever happens meanwhile.
 #![cfg(feature = "trace")]
 mod common;
-#[path = "common/timeline.rs"]
 mod timeline;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
