@@ -227,7 +227,7 @@ pub(super) fn mark(name: &'static str) {
 ///   was ready. A monitor that sleeps until something happens is `asleep` (`idle`).
 /// - Arrows from the wire that woke another (`wake`) or started it (`spawn`) to the latter's next slice.
 ///   What the outside world causes comes from the wire that watches it.
-/// - Points: a wire's start and end, and [`mark`]s.
+/// - Points: a wire's start and end, and [marks](crate::trace::mark).
 /// - A counter `run slices over 10 ms`: for each slice that is longer, as long as it lasts, its duration
 ///   in milliseconds under the name of its wire.
 ///
