@@ -232,6 +232,24 @@ impl Timeline {
         arrows.join(" ")
     }
 
+    /// When waits end, in nanoseconds.
+    pub(crate) fn wait_ends(&self) -> Vec<u64> {
+        let waits = self.all("X", "wait");
+        let mut ends: Vec<_> = waits
+            .map(|event| time(event, "ts") + time(event, "dur"))
+            .collect();
+        ends.sort();
+        ends
+    }
+
+    /// When wires are woken, in nanoseconds.
+    pub(crate) fn woken(&self) -> Vec<u64> {
+        let starts = self.all("s", "wake");
+        let mut times: Vec<_> = starts.map(|event| time(event, "ts")).collect();
+        times.sort();
+        times
+    }
+
     /// The wires whose slices have not ended.
     pub(crate) fn running(&self) -> Vec<&str> {
         let runs = self.all("X", "run");
