@@ -144,9 +144,13 @@ fn clippy(backend: Backend) -> run::Result {
 }
 
 fn docs() -> run::Result {
-    let mut cargo = run::cargo(["doc", "--no-deps", "--workspace"]);
-    run::add_flags(&mut cargo, "RUSTDOCFLAGS", "-D warnings");
-    run::status(&mut cargo)
+    // Links to what an option adds are broken without it, and must not be in what is always there.
+    for options in [&[][..], &["--all-features"]] {
+        let mut cargo = run::cargo(["doc", "--no-deps", "--workspace"]);
+        run::add_flags(cargo.args(options), "RUSTDOCFLAGS", "-D warnings");
+        run::status(&mut cargo)?;
+    }
+    Ok(())
 }
 
 /// Arguments that select the workspace's tests, doctests apart: libraries, binaries, and every
@@ -185,7 +189,9 @@ fn test(backend: Backend) -> run::Result<Done> {
         .libraries()
         .filter(|package| package.has_options())
     {
-        test(&["--package", &package.name, "--all-features", "--tests"])?;
+        let with = ["--package", &package.name, "--all-features"];
+        test(&[&with[..], &["--tests"]].concat())?;
+        test(&[&with[..], &["--doc"]].concat())?;
     }
     run.end().map(Done::Tests)
 }

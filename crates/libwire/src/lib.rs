@@ -67,7 +67,7 @@ pub use time::{sleep, sleep_until};
 pub use wire_channel::Channel;
 pub use wire_core::{
     Handle, Interrupt, JoinError, JoinHandle, Local, RunError, Runtime, Wire, check_interrupt,
-    dump, shield, suspend, walk, yield_now,
+    dump, shield, suspend, trace, walk, yield_now,
 };
 pub use wire_fd::{Elapsed, Signal, Signals, Watch, deadline, timeout};
 pub use wire_io::{File, offload};

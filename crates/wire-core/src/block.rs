@@ -8,6 +8,7 @@ use std::panic::resume_unwind;
 use crate::reason::Reason;
 use crate::run::nobody_can_run;
 use crate::scheduler::{scheduler, unpark};
+use crate::trace;
 use crate::wire::{SUSPENDED, State, Wait, Wire};
 
 const CANCELLED: u32 = 1;
@@ -179,6 +180,7 @@ pub(crate) fn unblock(wire: &Wire) {
         State::Blocked | State::Suspended => {
             wire.state.set(State::Runnable);
             scheduler().push(wire);
+            trace::woken(wire);
         }
         state => unblock_specially(wire, state),
     }
@@ -191,6 +193,7 @@ fn unblock_specially(wire: &Wire, state: State) {
             unpark();
             wire.state.set(State::Runnable);
             scheduler().push(wire);
+            trace::woken(wire);
         }
         State::Interrupted | State::Stuck => wire.state.set(State::Runnable),
         _ => {}
@@ -210,6 +213,7 @@ fn interrupt(wire: &Wire, flag: u32) {
             }
             wire.set_unblocked(State::Interrupted);
             scheduler().push(wire);
+            trace::woken(wire);
         }
         _ => {}
     }
@@ -327,6 +331,7 @@ pub(crate) fn resume(wire: &Wire) {
     if wire.state.get() == State::Suspended {
         wire.state.set(State::Runnable);
         scheduler().push(wire);
+        trace::woken(wire);
     } else {
         resume_specially(wire);
     }

@@ -96,6 +96,7 @@ mod scope;
 mod spawn;
 mod stack;
 mod timer;
+pub mod trace;
 mod walk;
 mod wire;
 
@@ -163,6 +164,13 @@ pub mod outside {
     /// The running wire. Reads a few cells and nothing else, so a signal handler may call it.
     pub fn current_info() -> Option<WireInfo> {
         scheduler().current().map(WireInfo::of)
+    }
+
+    /// Calls `f`, in which the running wire has its OS thread sleep because no wire is ready. It only
+    /// differs from calling it in a [`trace`](crate::trace), where sleeping does not count as running.
+    #[inline]
+    pub fn asleep<T>(f: impl FnOnce() -> T) -> T {
+        crate::trace::asleep(f)
     }
 
     /// Whether the caller runs in a wire.

@@ -62,7 +62,7 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.name)?;
+        write!(f, "{}", self.kind.name.escape_debug())?;
         if !self.object.is_null() {
             write!(f, " at {:p}", self.object)?;
         }

@@ -29,6 +29,7 @@ use crate::all::Links;
 use crate::block::{Interrupt, take_interrupt, unwind_pending};
 use crate::reason::{Kind, Reason};
 use crate::run::OnStuck;
+use crate::trace;
 use crate::walk::Walker;
 use crate::wire::{Details, State, Wait, Wire, outside};
 
@@ -132,6 +133,7 @@ impl Scheduler {
         self.make_ring(main);
         self.all.make_head();
         self.look_after(CHECK_FIRST);
+        trace::begins(main);
     }
 
     /// Until `step_in`, this is a thread without wires.
@@ -218,6 +220,7 @@ impl Scheduler {
     /// Leaves the current wire until somebody queues it and its turn comes.
     #[inline]
     pub(crate) fn switch_away(&self, me: &Wire) {
+        trace::waits(me);
         let next = self.take_out(me);
         // SAFETY: `take_out` gives a started wire of this thread.
         unsafe { self.switch(me, next) };
@@ -231,7 +234,10 @@ impl Scheduler {
     unsafe fn switch(&self, me: &Wire, next: *const Wire) {
         self.current.set(next);
         // SAFETY: contexts of started wires are prepared or stopped, and stay in place.
-        unsafe { Context::switch(me.context.get(), (*next).context.get()) };
+        unsafe {
+            trace::runs(&*next);
+            Context::switch(me.context.get(), (*next).context.get());
+        }
     }
 
     /// The context to go to from a wire that is over.
@@ -240,7 +246,9 @@ impl Scheduler {
         let next = self.take_out(me);
         self.current.set(next);
         // SAFETY: as in `switch`.
-        unsafe { (*next).context.get() }
+        let next = unsafe { &*next };
+        trace::runs(next);
+        next.context.get()
     }
 
     /// Counts a switch; whether it is time to look at the clock.
@@ -286,6 +294,7 @@ impl Scheduler {
 
     /// Sets the scheduler back to what a fresh thread has, between two `run()`s.
     pub(crate) fn reset(&self) {
+        trace::rests();
         self.step_out();
         self.tail.set(ptr::null());
         self.main.set(ptr::null());

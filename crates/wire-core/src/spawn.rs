@@ -29,6 +29,7 @@ use crate::run::one_is_gone;
 use crate::scheduler::{Scheduler, scheduler};
 use crate::scope::Children;
 use crate::stack::{OnFree, Stack};
+use crate::trace;
 use crate::walk::Walker;
 use crate::wire::{DAEMON, Details, JOINABLE, NOT_PLAIN, PERMANENT, State, Wire};
 
@@ -163,6 +164,7 @@ where
         s.daemons.set(s.daemons.get() + 1);
     }
     s.push(wire);
+    trace::spawned(wire);
     Ok(JoinHandle {
         wire: NonNull::from(wire),
         memory: PhantomData,
@@ -227,6 +229,7 @@ unsafe fn look_at<T>(wire: &Wire, outcome: *mut Outcome<T>) {
 #[inline(always)]
 fn end(wire: &Wire) -> *mut Context {
     let s = scheduler();
+    trace::ends();
     if wire.has(NOT_PLAIN) || s.ends_are_watched() {
         end_with_ties(s, wire);
     } else {

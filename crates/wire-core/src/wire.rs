@@ -35,6 +35,7 @@ use crate::reason::{Kind, Reason};
 use crate::scope::Children;
 use crate::stack::OnFree;
 use crate::timer::Timer;
+use crate::trace::Tag;
 
 /// See the diagram above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -115,6 +116,8 @@ pub(crate) struct Details {
     pub(crate) all: Links,
     /// Good if the wire is `TIMED`.
     pub(crate) timer: UnsafeCell<MaybeUninit<Timer>>,
+    /// Empty without the feature `trace`.
+    pub(crate) trace: Tag,
 }
 
 /// What a wire waits for that suspended itself.
@@ -144,6 +147,7 @@ impl Details {
             joiners: WaitQueue::new(),
             all,
             timer: UnsafeCell::new(MaybeUninit::uninit()),
+            trace: Tag::new(),
         }
     }
 

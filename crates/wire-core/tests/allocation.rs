@@ -116,3 +116,36 @@ fn cancelling_by_unwinding_costs_one_record() {
         }
     });
 }
+
+#[cfg(feature = "trace")]
+#[test]
+fn recording_and_writing_a_trace_allocate_nothing() {
+    use wire_core::trace::{Trace, mark};
+
+    static TRACE: Trace<4096> = Trace::new();
+    let wires: &[Wire; 2] = Box::leak(Box::default());
+    let lows = [(); 2].map(|()| stack().low());
+    // SAFETY: each is used again when the wire before is over.
+    let stack = |n: usize| unsafe { Stack::from_raw(lows[n], SIZE) };
+    let count = allocations(|| {
+        TRACE.record(|| {
+            run(|| {
+                let yields = || (0..50_000).for_each(|_| yield_now());
+                let sleeps = || while suspend().is_ok() {};
+                let sleeper = wires[0].spawn(stack(0), "sleeps", sleeps).unwrap();
+                let other = wires[1].spawn(stack(1), "yields", yields).unwrap();
+                for _ in 0..50_000 {
+                    sleeper.handle().resume();
+                    mark("resumed");
+                    yield_now();
+                }
+                assert!(TRACE.write_json(&mut Nowhere).is_ok());
+                other.join().unwrap();
+                sleeper.cancel();
+                sleeper.join().unwrap();
+            });
+        });
+        assert!(TRACE.write_json_to(&mut std::io::sink()).is_ok());
+    });
+    assert_eq!(count, 0);
+}

@@ -40,6 +40,9 @@
 //! 9. After set-up (one record per OS thread, at its first use) nothing allocates
 //!    (`waiting_does_not_allocate`).
 //!
+//! It should call what puts its OS thread to sleep inside [`wire_core::outside::asleep`], or a
+//! [trace](wire_core::trace) takes the sleep for a wire that does not let others run.
+//!
 //! A regular file is always "ready" and epoll refuses it ([`RegisterError::NotPollable`]): reading
 //! it may block for as long as the disk takes. That is what wire-io is for.
 mod bell;

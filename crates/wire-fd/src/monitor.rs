@@ -223,7 +223,13 @@ impl Monitor {
             timeout = self.until_next_timer();
         }
         let events = self.events.as_ptr().cast_mut().cast::<libc::epoll_event>();
-        let count = match wait_for_events(self.epoll.0.as_fd(), events, timeout) {
+        let wait = || wait_for_events(self.epoll.0.as_fd(), events, timeout);
+        let result = if timeout == 0 {
+            wait()
+        } else {
+            outside::asleep(wait)
+        };
+        let count = match result {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
             Err(errno) => panic!("epoll_pwait2: {}", errno.desc()),
