@@ -1,11 +1,12 @@
 //! The list of all wires of a thread, for those who walk over it.
 //!
 //! ```text
-//!   head (in the scheduler) ⇄ oldest ⇄ … ⇄ newest ⇄ head      through Details::all
+//!   head (in the scheduler) ⇄ W ⇄ … ⇄ W ⇄ head      through Details::all
 //! ```
 //!
-//! Every start and end of a wire links and unlinks here. A ring with a head has no ends to look out
-//! for: linking is six instructions, unlinking four, where a general list takes three times as many.
+//! Who waits in some queue is to be found nowhere else; who never has is in the ring of ready wires. So
+//! a wire is listed when it first blocks, or when somebody comes to look, and one that runs and ends
+//! without either never is.
 
 use core::cell::Cell;
 use core::mem::offset_of;
@@ -34,31 +35,22 @@ impl Links {
         self.previous.set(self);
     }
 
-    /// Takes over links made by `for_push`.
-    pub(crate) fn copy(&self, links: &Links) {
-        self.next.set(links.next.get());
-        self.previous.set(links.previous.get());
-    }
-
-    /// Links for a wire that `push` is about to put at the end of the list that this is the head of.
-    #[inline]
-    pub(crate) fn for_push(&self) -> Links {
-        Links {
-            next: Cell::new(self),
-            previous: Cell::new(self.previous.get()),
-        }
-    }
-
     /// Puts a wire at the end of the list that this is the head of.
     ///
     /// # Safety
     ///
-    /// The details have the links that `for_push` just gave, and stay in place until `unlink`.
-    #[inline]
+    /// The details are in no list, and stay in place until `unlink`.
     pub(crate) unsafe fn push(&self, details: &Details) {
-        let links = &details.all;
-        // SAFETY: what is linked stays in place while it is.
-        unsafe { (*self.previous.replace(links)).next.set(links) };
+        let links = details.all.get().cast::<Links>();
+        let last = self.previous.replace(links);
+        // SAFETY: nobody refers to links that are in no list; what is linked stays in place while it is.
+        unsafe {
+            links.write(Links {
+                next: Cell::new(self),
+                previous: Cell::new(last),
+            });
+            (*last).next.set(links);
+        }
     }
 
     /// # Safety
@@ -74,12 +66,9 @@ impl Links {
         }
     }
 
-    /// The wire behind this one, or the first if this is the head; null at the end.
-    ///
-    /// # Safety
-    ///
-    /// This is linked in the list of `head`, or is that.
-    pub(crate) unsafe fn after(&self, head: &Links) -> *const Details {
+    /// The wire behind this one, or the first if this is the head; null at the end, and before
+    /// `make_head`.
+    pub(crate) fn behind(&self, head: &Links) -> *const Details {
         match NonNull::new(self.next.get().cast_mut()) {
             // SAFETY: what is linked, and not the head, is this field of some wire's details.
             Some(next) if !ptr::eq(next.as_ptr(), head) => unsafe {

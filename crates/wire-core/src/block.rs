@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::run::nobody_can_run;
 use crate::scheduler::{scheduler, unpark};
 use crate::trace;
-use crate::wire::{SUSPENDED, State, Wait, Wire};
+use crate::wire::{INTERRUPTED, SUSPENDED, State, Wait, Wire};
 
 const CANCELLED: u32 = 1;
 const DEADLINE: u32 = 2;
@@ -95,8 +95,8 @@ pub fn block(reason: Reason) -> Result<(), Interrupt> {
 fn block_as(kind: State, reason: Reason) -> Result<(), Interrupt> {
     let s = scheduler();
     let me = s.current_or_outside();
-    if me.interrupted.get() || std::thread::panicking() {
-        return Err(refuse());
+    if me.heed.get() != 0 || std::thread::panicking() {
+        take_heed()?;
     }
     me.blocks(
         kind,
@@ -115,18 +115,19 @@ fn block_as(kind: State, reason: Reason) -> Result<(), Interrupt> {
     not_unblocked(kind, me)
 }
 
-/// Why the current wire may not block.
+/// Lists the current wire, which is about to block, if it is not; or says why it may not.
 ///
 /// # Panics
 ///
 /// If there is none.
 #[cold]
 #[track_caller]
-fn refuse() -> Interrupt {
-    match take_interrupt(scheduler().current_or_panic()) {
-        Err(interrupt) => interrupt,
-        Ok(()) => unreachable!("asked only if there is an interrupt"),
-    }
+fn take_heed() -> Result<(), Interrupt> {
+    let s = scheduler();
+    let me = s.current_or_panic();
+    take_interrupt(me)?;
+    s.list(me);
+    Ok(())
 }
 
 /// Blocks on, if need be, a wire that goes on without having been unblocked.
@@ -202,7 +203,7 @@ fn unblock_specially(wire: &Wire, state: State) {
 
 fn interrupt(wire: &Wire, flag: u32) {
     set_interrupts(wire, wire.interrupts.get() | flag);
-    if !wire.interrupted.get() {
+    if !wire.is_interrupted() {
         return;
     }
     match wire.state.get() {
@@ -242,7 +243,9 @@ pub fn clear_deadline(wire: &Wire) {
 #[inline]
 pub(crate) fn set_interrupts(wire: &Wire, word: u32) {
     wire.interrupts.set(word);
-    wire.interrupted.set(word.wrapping_sub(1) < PENDING);
+    let heed = wire.heed.get() & !INTERRUPTED;
+    let interrupted = word.wrapping_sub(1) < PENDING;
+    wire.heed.set(heed | u8::from(interrupted) * INTERRUPTED);
 }
 
 /// The interrupt that a wait of this wire would end with now.
@@ -250,7 +253,7 @@ pub(crate) fn take_interrupt(me: &Wire) -> Result<(), Interrupt> {
     if std::thread::panicking() {
         return Err(Interrupt::Unwinding);
     }
-    if !me.interrupted.get() {
+    if !me.is_interrupted() {
         Ok(())
     } else if me.interrupts.get() & CANCELLED != 0 {
         Err(Interrupt::Cancelled)

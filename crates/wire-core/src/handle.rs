@@ -80,7 +80,7 @@ impl<'m, T> JoinHandle<'m, T> {
         if wire.state.get() == State::Ended {
             return Ok(());
         }
-        wire.details().joiners.wait(Reason::on(&JOIN, wire))
+        wire.joiners().wait(Reason::on(&JOIN, wire))
     }
 
     /// Waits until the wire is over and gives its result. Allocates nothing.
@@ -101,9 +101,8 @@ impl<'m, T> JoinHandle<'m, T> {
         let wire = this.wire();
         // SAFETY: the wire has ended, so its outcome lies there, and this handle alone may take it.
         let outcome = unsafe { wire.details().packet.get().cast::<Outcome<T>>().read() };
-        // SAFETY: a wire's handle cannot leave its scope, whose record therefore is there.
-        let scope = unsafe { wire.details().scope.get().as_ref() };
-        if let (Err(JoinError::Panicked(_)), Some(scope)) = (&outcome, scope) {
+        // A wire's handle cannot leave its scope, whose record therefore is there.
+        if let (Err(JoinError::Panicked(_)), Some(scope)) = (&outcome, wire.scope()) {
             scope.panic_was_joined();
         }
         wire.free();

@@ -10,7 +10,6 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::all::Links;
 use crate::block::{Interrupt, block_shielded, cancel, fatal, report, set_interrupts, unblock};
 use crate::reason::{Kind, Reason};
 use crate::scheduler::{Scheduler, scheduler};
@@ -25,7 +24,7 @@ static MAIN_END: Kind = Kind::new("end of all wires");
 thread_local! {
     /// The main wire's control block, and what goes with it. Never dropped, so that stored handles to it stay good; the
     /// thread's storage outlives all code of the thread.
-    static MAIN: ManuallyDrop<(Wire, Details)> = const { ManuallyDrop::new((Wire::new(), Details::new(Links::new()))) };
+    static MAIN: ManuallyDrop<(Wire, Details)> = const { ManuallyDrop::new((Wire::new(), Details::new())) };
 }
 
 /// Why [`Runtime::run`] has no result.
@@ -124,14 +123,10 @@ impl<'a> Runtime<'a> {
         let (wire, details) = MAIN.with(|main| unsafe { &*ptr::from_ref::<(Wire, Details)>(main) });
         details.wire.set(wire);
         details.name.set(self.name);
-        wire.flags.set(PERMANENT);
         // SAFETY: as above.
-        unsafe { wire.occupy(details) };
+        unsafe { wire.occupy(details, PERMANENT) };
         s.main.set(wire);
         s.begin(wire);
-        details.all.copy(&s.all.for_push());
-        // SAFETY: as above; `finish` delists it.
-        unsafe { s.enlist(details) };
 
         let result = catch_unwind(AssertUnwindSafe(main));
         if result.is_err() {
@@ -165,7 +160,7 @@ fn finish(s: &Scheduler, main: &Wire) {
     // From here on the main wire only waits; what it was told to do no longer matters.
     set_interrupts(main, 0);
     loop {
-        if s.live() == 1 {
+        if !s.ordinary_wires_are_left() {
             if s.daemons.get() == 0 {
                 break;
             }
@@ -191,7 +186,7 @@ fn finish(s: &Scheduler, main: &Wire) {
 /// and of daemons that end after it.
 #[cold]
 pub(crate) fn one_is_gone(s: &Scheduler) {
-    if s.live() <= 1 {
+    if !s.ordinary_wires_are_left() {
         // SAFETY: wires end only inside `run`, in which `main` is set.
         unblock(unsafe { &*s.main.get() });
     }

@@ -31,7 +31,7 @@ use crate::reason::{Kind, Reason};
 use crate::run::OnStuck;
 use crate::trace;
 use crate::walk::Walker;
-use crate::wire::{Details, State, Wait, Wire, outside};
+use crate::wire::{DAEMON, Details, LISTED, State, UNLISTED, Wait, Wire, outside};
 
 /// A parked background wire gets a turn at latest after this long (and the next check).
 const BACKGROUND_NS: u64 = 50_000;
@@ -60,8 +60,7 @@ pub(crate) struct Scheduler {
     checked_at: Cell<Option<Instant>>,
     pub(crate) background: Cell<*const Wire>,
     pub(crate) main: Cell<*const Wire>,
-    /// Started wires that are not over, and how many of them are daemons.
-    started: Cell<usize>,
+    /// Daemons that are started and not over.
     pub(crate) daemons: Cell<usize>,
     /// The main wire is told of each end: it waits for the last one.
     pub(crate) main_waits: Cell<bool>,
@@ -96,7 +95,6 @@ impl Scheduler {
             checked_at: Cell::new(None),
             background: Cell::new(ptr::null()),
             main: Cell::new(ptr::null()),
-            started: Cell::new(0),
             daemons: Cell::new(0),
             main_waits: Cell::new(false),
             all: Links::new(),
@@ -132,6 +130,7 @@ impl Scheduler {
         self.current.set(main);
         self.make_ring(main);
         self.all.make_head();
+        self.list(main);
         self.look_after(CHECK_FIRST);
         trace::begins(main);
     }
@@ -303,35 +302,60 @@ impl Scheduler {
         self.period.set(CHECK_FIRST);
     }
 
-    /// Ordinary wires that are started and not over.
-    pub(crate) fn live(&self) -> usize {
-        self.started.get() - self.daemons.get()
+    /// Whether there is an ordinary wire besides the main one: started and not over.
+    pub(crate) fn ordinary_wires_are_left(&self) -> bool {
+        let mut found = false;
+        self.list_ready();
+        let mut links = self.all.behind(&self.all);
+        // SAFETY: the list is not changed meanwhile.
+        while let (false, Some(details)) = (found, unsafe { links.as_ref() }) {
+            let wire = details.wire();
+            found = !wire.has(DAEMON) && !ptr::eq(wire, self.main.get());
+            links = self.after(details);
+        }
+        found
     }
 
-    /// Makes a wire known to `walk` and counted, from its start on.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Links::push`], and `delist` is called before they go.
-    #[inline]
-    pub(crate) unsafe fn enlist(&self, details: &Details) {
-        self.started.set(self.started.get() + 1);
-        // SAFETY: by contract.
-        unsafe { self.all.push(details) };
+    /// The listed wire behind this one, or null.
+    pub(crate) fn after(&self, details: &Details) -> *const Details {
+        // SAFETY: asked of listed wires.
+        unsafe { (*details.all.get().cast::<Links>()).behind(&self.all) }
     }
 
-    /// Whether somebody must be told when a wire ends, whichever it is.
-    #[inline]
-    pub(crate) fn ends_are_watched(&self) -> bool {
-        self.main_waits.get() || !self.walkers.get().is_null()
+    /// Lists all wires that are not: those in the ring that have never blocked.
+    pub(crate) fn list_ready(&self) {
+        let tail = self.tail.get();
+        let mut before = tail;
+        // SAFETY: wires in the ring are started wires, whose control blocks stay; the one that is just
+        // ending is there, too, but is not alive any more.
+        while let Some(wire) = unsafe { before.as_ref() }.map(|wire| wire.next.get()) {
+            // SAFETY: as above.
+            let ready = unsafe { &*wire };
+            if !matches!(ready.state.get(), State::Idle | State::Ended) {
+                self.list(ready);
+            }
+            before = if wire == tail { ptr::null() } else { wire };
+        }
     }
 
-    /// Undoes `enlist`, at the wire's end. Walkers must have stepped over it.
-    #[inline]
+    /// Makes a wire known to `walk`, if it is not.
+    pub(crate) fn list(&self, wire: &Wire) {
+        if wire.heed.get() & UNLISTED != 0 {
+            wire.heed.set(wire.heed.get() & !UNLISTED);
+            wire.set(LISTED, true);
+            // SAFETY: it was in no list; the end of the wire takes it out.
+            unsafe { self.all.push(wire.details()) };
+            Walker::step_on(self, wire.details());
+        }
+    }
+
+    /// Undoes `list`, at the wire's end.
     pub(crate) fn delist(&self, wire: &Wire) {
-        self.started.set(self.started.get() - 1);
-        // SAFETY: enlisted.
-        unsafe { wire.details().all.unlink() };
+        if wire.has(LISTED) {
+            Walker::step_over(self, wire.details());
+            // SAFETY: listed.
+            unsafe { (*wire.details().all.get().cast::<Links>()).unlink() };
+        }
     }
 }
 
@@ -357,7 +381,7 @@ pub fn yield_now() {
     s.tail.set(me);
     // SAFETY: `me` runs, since outside every tick looks at the clock. So `next` is ready, and maybe `me`.
     unsafe { s.switch(me, next) };
-    if s.current_or_outside().interrupted.get() {
+    if s.current_or_outside().is_interrupted() {
         unwind_pending();
     }
 }
@@ -392,6 +416,7 @@ pub fn park_in_background() -> Result<(), Interrupt> {
     s.checked_at.set(None);
     s.look_after(s.period.get());
     let (reason, since) = (Reason::new(&BACKGROUND), s.switches());
+    s.list(me);
     me.blocks(State::Parked, Wait { reason, since });
     s.switch_away(me);
     // Nothing was handed over that an interrupt could lose, so a pending one always counts: the

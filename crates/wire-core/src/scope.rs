@@ -96,7 +96,10 @@ impl<'scope> Scope<'scope, '_> {
     /// Cancels all wires of the scope that are not over.
     pub fn cancel_all(&self) {
         each(|wire| {
-            if ptr::eq(wire.details().scope.get(), &raw const self.children) {
+            if wire
+                .scope()
+                .is_some_and(|scope| ptr::eq(scope, &raw const self.children))
+            {
                 cancel(wire);
             }
         });

@@ -17,7 +17,7 @@
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::{ManuallyDrop, needs_drop};
+use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use core::ptr::{self, NonNull};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,8 +30,7 @@ use crate::scheduler::{Scheduler, scheduler};
 use crate::scope::Children;
 use crate::stack::{OnFree, Stack};
 use crate::trace;
-use crate::walk::Walker;
-use crate::wire::{DAEMON, Details, JOINABLE, NOT_PLAIN, PERMANENT, State, Wire};
+use crate::wire::{AWAITED, DAEMON, Details, JOINABLE, NOT_PLAIN, PERMANENT, SCOPED, State, Wire};
 
 /// Why a wire could not be started. The closure is dropped, the stack given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,8 +144,12 @@ where
             stack: Cell::new((low.as_ptr(), size)),
             packet: Cell::new(packet.as_ptr().cast()),
             on_free,
-            scope: Cell::new(how.scope),
-            ..Details::new(s.all.for_push())
+            scope: if how.flags & SCOPED != 0 {
+                MaybeUninit::new(how.scope)
+            } else {
+                MaybeUninit::uninit()
+            },
+            ..Details::new()
         });
         let entry = entry::<F, T>;
         Context::prepare(
@@ -156,9 +159,7 @@ where
             entry,
             ptr::from_ref(wire).cast_mut().cast(),
         );
-        wire.flags.set(how.flags);
-        wire.occupy(details.as_ptr());
-        s.enlist(details.as_ref());
+        wire.occupy(details.as_ptr(), how.flags);
     }
     if how.flags & DAEMON != 0 {
         s.daemons.set(s.daemons.get() + 1);
@@ -213,9 +214,8 @@ where
 /// There is an outcome, that of `wire`.
 #[inline(never)]
 unsafe fn look_at<T>(wire: &Wire, outcome: *mut Outcome<T>) {
-    // SAFETY: there is an outcome (contract). A scope's record outlives its wires.
-    let (result, scope) = unsafe { (&*outcome, wire.details().scope.get().as_ref()) };
-    if let (Err(JoinError::Panicked(_)), Some(scope)) = (result, scope) {
+    // SAFETY: there is an outcome (contract).
+    if let (Err(JoinError::Panicked(_)), Some(scope)) = unsafe { (&*outcome, wire.scope()) } {
         scope.note_panic();
     }
     if !wire.has(JOINABLE) {
@@ -230,10 +230,9 @@ unsafe fn look_at<T>(wire: &Wire, outcome: *mut Outcome<T>) {
 fn end(wire: &Wire) -> *mut Context {
     let s = scheduler();
     trace::ends();
-    if wire.has(NOT_PLAIN) || s.ends_are_watched() {
+    if wire.has(NOT_PLAIN) || s.main_waits.get() {
         end_with_ties(s, wire);
     } else {
-        s.delist(wire);
         wire.free();
     }
     s.leave(wire)
@@ -243,18 +242,18 @@ fn end(wire: &Wire) -> *mut Context {
 #[inline(never)]
 fn end_with_ties(s: &Scheduler, wire: &Wire) {
     crate::timer::wire_ends(wire);
-    Walker::step_over(s, wire.details());
     s.delist(wire);
     if wire.has(DAEMON) {
         s.daemons.set(s.daemons.get() - 1);
     }
-    // SAFETY: a scope's record outlives its wires.
-    if let Some(scope) = unsafe { wire.details().scope.get().as_ref() } {
+    if let Some(scope) = wire.scope() {
         scope.one_is_gone();
     }
     if wire.has(JOINABLE) {
         wire.state.set(State::Ended);
-        wire.details().joiners.wake_all();
+        if wire.has(AWAITED) {
+            wire.joiners().wake_all();
+        }
     } else {
         wire.free();
     }
@@ -272,7 +271,7 @@ fn end_with_ties(s: &Scheduler, wire: &Wire) {
 /// The packet is that of `wire` and holds the closure.
 #[inline]
 unsafe fn run_closure<F: FnOnce() -> T, T>(wire: &Wire, packet: *mut Packet<F, T>) -> bool {
-    let cancelled = wire.interrupted.get();
+    let cancelled = wire.is_interrupted();
     // SAFETY: in bounds (contract); one union, whose two parts are used one after the other.
     let (closure, outcome) = unsafe {
         let closure = (&raw mut (*packet).closure).cast::<F>();

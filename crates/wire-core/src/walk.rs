@@ -91,20 +91,28 @@ impl Walker {
         // SAFETY: registered walkers lie in frames of walks that have not returned.
         while let Some(walk) = unsafe { walker.as_ref() } {
             if ptr::eq(walk.next.get(), wire) {
-                walk.next.set(after(s, wire));
+                walk.next.set(s.after(wire));
+            }
+            walker = walk.outer.get();
+        }
+    }
+
+    /// Has every walk that is at the end go on with `wire`, which was just put there.
+    pub(crate) fn step_on(s: &Scheduler, wire: &Details) {
+        let mut walker = s.walkers.get();
+        // SAFETY: as in `step_over`.
+        while let Some(walk) = unsafe { walker.as_ref() } {
+            if walk.next.get().is_null() {
+                walk.next.set(wire);
             }
             walker = walk.outer.get();
         }
     }
 }
 
-fn after(s: &Scheduler, wire: &Details) -> *const Details {
-    // SAFETY: `wire` is in the list.
-    unsafe { wire.all.after(&s.all) }
-}
-
-/// Calls `visit` for every wire of this thread that was started and is not over, oldest first. It
-/// may do anything, starting and ending wires included. Nothing is allocated.
+/// Calls `visit` for every wire of this thread that was started and is not over: the main wire, then those
+/// that have waited or were walked over before, in the order in which that happened first, then the others
+/// in that of their turns. It may do anything, starting and ending wires included. Nothing is allocated.
 pub fn walk(mut visit: impl FnMut(WireInfo)) {
     each(|wire| visit(WireInfo::of(wire)));
 }
@@ -130,18 +138,20 @@ pub(crate) fn each(mut visit: impl FnMut(&Wire)) {
         }
     }
     let s = scheduler();
-    // SAFETY: it is the head.
-    let first = unsafe { s.all.after(&s.all) };
     let walker = Walker {
-        next: Cell::new(first),
+        next: Cell::new(s.all.behind(&s.all)),
         outer: Cell::new(s.walkers.get()),
     };
     s.walkers.set(&raw const walker);
     let registered = Registered(s, &raw const walker);
+    s.list_ready();
     // SAFETY: `next` is kept on a wire in the list by `step_over`.
     while let Some(wire) = unsafe { walker.next.get().as_ref() } {
-        walker.next.set(after(s, wire));
+        walker.next.set(s.after(wire));
         visit(wire.wire());
+        if walker.next.get().is_null() {
+            s.list_ready();
+        }
     }
     drop(registered);
 }

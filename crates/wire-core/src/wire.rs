@@ -72,8 +72,17 @@ pub(crate) const PERMANENT: u8 = 4;
 pub(crate) const TIMED: u8 = 8;
 /// A scope waits for it.
 pub(crate) const SCOPED: u8 = 16;
+/// It is in the list of all wires.
+pub(crate) const LISTED: u8 = 32;
+/// Somebody has waited for its end.
+pub(crate) const AWAITED: u8 = 64;
 /// With one of these, there is more to do at its end than to free it.
-pub(crate) const NOT_PLAIN: u8 = JOINABLE | DAEMON | TIMED | SCOPED;
+pub(crate) const NOT_PLAIN: u8 = JOINABLE | DAEMON | TIMED | SCOPED | LISTED;
+
+/// In `Wire::heed`: an interrupt is to be acted on.
+pub(crate) const INTERRUPTED: u8 = 1;
+/// In `Wire::heed`: the wire is not in the list of all wires, because it has not blocked yet.
+pub(crate) const UNLISTED: u8 = 2;
 
 /// The control block of a wire: user-owned memory, for one wire at a time.
 ///
@@ -85,11 +94,12 @@ pub struct Wire {
     pub(crate) context: UnsafeCell<Context>,
     /// The next in the ring of ready wires, while in it.
     pub(crate) next: Cell<*const Wire>,
-    /// Whether an interrupt is to be acted on: what the word below says, in a form that takes a
-    /// yield one comparison.
-    pub(crate) interrupted: Cell<bool>,
+    /// What to see to before blocking, in a form that takes one comparison.
+    pub(crate) heed: Cell<u8>,
     pub(crate) state: Cell<State>,
     pub(crate) flags: Cell<u8>,
+    /// So that the compiler may write these eight bytes at once.
+    padding: Cell<u8>,
     /// Pending interrupts in the two low bits, four times the number of shields above them.
     pub(crate) interrupts: Cell<u32>,
     /// Counts the wires that lived here, so that a stored handle knows when its own is gone.
@@ -110,10 +120,12 @@ pub(crate) struct Details {
     /// Closure, later outcome, below this.
     pub(crate) packet: Cell<*mut ()>,
     pub(crate) on_free: Option<OnFree>,
-    pub(crate) scope: Cell<*const Children>,
-    pub(crate) joiners: WaitQueue,
-    /// In the thread's list of all wires, while started and not over.
-    pub(crate) all: Links,
+    /// Good if the wire is `SCOPED`.
+    pub(crate) scope: MaybeUninit<*const Children>,
+    /// Good if the wire is `AWAITED`.
+    pub(crate) joiners: UnsafeCell<MaybeUninit<WaitQueue>>,
+    /// Good if the wire is `LISTED`.
+    pub(crate) all: UnsafeCell<MaybeUninit<Links>>,
     /// Good if the wire is `TIMED`.
     pub(crate) timer: UnsafeCell<MaybeUninit<Timer>>,
     /// Empty without the feature `trace`.
@@ -134,7 +146,7 @@ pub(crate) struct Wait {
 impl Details {
     /// Those of a wire that is about to start, or of none.
     #[inline]
-    pub(crate) const fn new(all: Links) -> Details {
+    pub(crate) const fn new() -> Details {
         Details {
             wire: Cell::new(ptr::null()),
             reason: Cell::new(MaybeUninit::uninit()),
@@ -143,9 +155,9 @@ impl Details {
             stack: Cell::new((ptr::null_mut(), 0)),
             packet: Cell::new(ptr::null_mut()),
             on_free: None,
-            scope: Cell::new(ptr::null()),
-            joiners: WaitQueue::new(),
-            all,
+            scope: MaybeUninit::uninit(),
+            joiners: UnsafeCell::new(MaybeUninit::uninit()),
+            all: UnsafeCell::new(MaybeUninit::uninit()),
             timer: UnsafeCell::new(MaybeUninit::uninit()),
             trace: Tag::new(),
         }
@@ -174,7 +186,7 @@ unsafe impl Sync for Outside {}
 
 static OUTSIDE: Outside = {
     let mut wire = Wire::new();
-    wire.interrupted = Cell::new(true);
+    wire.heed = Cell::new(INTERRUPTED);
     Outside(wire)
 };
 
@@ -190,9 +202,10 @@ impl Wire {
         Wire {
             context: UnsafeCell::new(Context::new()),
             next: Cell::new(ptr::null()),
-            interrupted: Cell::new(false),
+            heed: Cell::new(0),
             state: Cell::new(State::Idle),
             flags: Cell::new(0),
+            padding: Cell::new(0),
             interrupts: Cell::new(0),
             generation: Cell::new(0),
             details: Cell::new(ptr::null()),
@@ -257,11 +270,38 @@ impl Wire {
     ///
     /// They stay in place, used for nothing else, until [`Wire::free`].
     #[inline]
-    pub(crate) unsafe fn occupy(&self, details: *const Details) {
+    pub(crate) unsafe fn occupy(&self, details: *const Details, flags: u8) {
         self.details.set(details);
-        self.interrupted.set(false);
-        self.interrupts.set(0);
+        self.heed.set(UNLISTED);
         self.state.set(State::Runnable);
+        self.flags.set(flags);
+        self.padding.set(0);
+        self.interrupts.set(0);
+    }
+
+    /// Whether an interrupt is to be acted on.
+    #[inline(always)]
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.heed.get() & INTERRUPTED != 0
+    }
+
+    /// The scope that waits for it, if one does.
+    pub(crate) fn scope(&self) -> Option<&Children> {
+        // SAFETY: written at the start of wires with this flag. A scope's record outlives its wires.
+        self.has(SCOPED)
+            .then(|| unsafe { &*self.details().scope.assume_init() })
+    }
+
+    /// Those who wait for its end.
+    pub(crate) fn joiners(&self) -> &WaitQueue {
+        let place = self.details().joiners.get();
+        if !self.has(AWAITED) {
+            self.set(AWAITED, true);
+            // SAFETY: nobody refers to it before the flag is set.
+            unsafe { (*place).write(WaitQueue::new()) };
+        }
+        // SAFETY: written, here or earlier in the life of this wire, and only shared since.
+        unsafe { (*place).assume_init_ref() }
     }
 
     /// Whether a wire lives here, or has ended and its outcome waits to be fetched.

@@ -197,7 +197,10 @@ pub(crate) trait Entries<'m>: Copy {
     fn lend(self, entry: &'m Entry) -> (&'m Wire, Stack<'m>) {
         let state = self.state();
         state.used.set(state.used.get() + 1);
-        entry.state.set(state);
+        // A store less: it seldom changes.
+        if !ptr::eq(entry.state.get(), state) {
+            entry.state.set(state);
+        }
         // SAFETY: the stack was lent to the entry for good, is guarded, and is used by nobody
         // else, since the entry was free. The hook finds entry and pool in place for `'m`; it
         // links and wakes, which it may do at any time.
