@@ -245,7 +245,7 @@ pub(crate) fn set_interrupts(wire: &Wire, word: u32) {
     wire.interrupts.set(word);
     let heed = wire.heed.get() & !INTERRUPTED;
     let interrupted = word.wrapping_sub(1) < PENDING;
-    wire.heed.set(heed | u8::from(interrupted) * INTERRUPTED);
+    wire.heed.set(heed | (u8::from(interrupted) * INTERRUPTED));
 }
 
 /// The interrupt that a wait of this wire would end with now.

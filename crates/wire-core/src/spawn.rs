@@ -30,7 +30,9 @@ use crate::scheduler::{Scheduler, scheduler};
 use crate::scope::Children;
 use crate::stack::{OnFree, Stack};
 use crate::trace;
-use crate::wire::{AWAITED, DAEMON, Details, JOINABLE, NOT_PLAIN, PERMANENT, SCOPED, State, Wire};
+use crate::wire::{
+    AWAITED, DAEMON, DETAILS, Details, JOINABLE, NOT_PLAIN, PERMANENT, SCOPED, State, Wire,
+};
 
 /// Why a wire could not be started. The closure is dropped, the stack given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +80,6 @@ union Packet<F, T> {
     closure: ManuallyDrop<F>,
     outcome: ManuallyDrop<Outcome<T>>,
 }
-
-/// What the details take of a stack.
-const DETAILS: usize = size_of::<Details>().next_multiple_of(STACK_ALIGN);
-const _: () = assert!(align_of::<Details>() <= STACK_ALIGN);
 
 /// The least stack for a closure and its result: details, packet, and what a build without optimisation
 /// keeps in the frame of `run_closure`, one copy of the closure and four of the result. What the
@@ -141,7 +139,7 @@ where
         details.write(Details {
             wire: Cell::new(wire),
             name: Cell::new(how.name),
-            stack: Cell::new((low.as_ptr(), size)),
+            low: low.as_ptr(),
             packet: Cell::new(packet.as_ptr().cast()),
             on_free,
             scope: if how.flags & SCOPED != 0 {

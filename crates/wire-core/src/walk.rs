@@ -22,7 +22,6 @@ pub struct WireInfo {
 impl WireInfo {
     pub(crate) fn of(wire: &Wire) -> WireInfo {
         let details = wire.details();
-        let (low, size) = details.stack.get();
         WireInfo {
             name: details.name.get(),
             running: ptr::eq(scheduler().current_or_outside(), wire),
@@ -31,7 +30,7 @@ impl WireInfo {
                 .filter(|_| wire.state.get().is_blocked())
                 .map(|wait| (wait.reason, scheduler().switches() - wait.since)),
             daemon: wire.has(DAEMON),
-            stack: (low.addr(), size),
+            stack: details.stack(),
         }
     }
 

@@ -27,7 +27,7 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use wire_coro::Context;
+use wire_coro::{Context, STACK_ALIGN};
 
 use crate::all::Links;
 use crate::queue::WaitQueue;
@@ -116,7 +116,8 @@ pub(crate) struct Details {
     pub(crate) reason: Cell<MaybeUninit<Reason>>,
     pub(crate) since: Cell<MaybeUninit<u64>>,
     pub(crate) name: Cell<&'static str>,
-    pub(crate) stack: Cell<(*mut u8, usize)>,
+    /// The lowest address of the stack, at whose top this lies; null for that of an OS thread.
+    pub(crate) low: *mut u8,
     /// Closure, later outcome, below this.
     pub(crate) packet: Cell<*mut ()>,
     pub(crate) on_free: Option<OnFree>,
@@ -131,6 +132,10 @@ pub(crate) struct Details {
     /// Empty without the feature `trace`.
     pub(crate) trace: Tag,
 }
+
+/// What the details take of a stack.
+pub(crate) const DETAILS: usize = size_of::<Details>().next_multiple_of(STACK_ALIGN);
+const _: () = assert!(align_of::<Details>() <= STACK_ALIGN);
 
 /// What a wire waits for that suspended itself.
 pub(crate) static SUSPENDED: Kind = Kind::new("suspend");
@@ -152,7 +157,7 @@ impl Details {
             reason: Cell::new(MaybeUninit::uninit()),
             since: Cell::new(MaybeUninit::uninit()),
             name: Cell::new(""),
-            stack: Cell::new((ptr::null_mut(), 0)),
+            low: ptr::null_mut(),
             packet: Cell::new(ptr::null_mut()),
             on_free: None,
             scope: MaybeUninit::uninit(),
@@ -160,6 +165,14 @@ impl Details {
             all: UnsafeCell::new(MaybeUninit::uninit()),
             timer: UnsafeCell::new(MaybeUninit::uninit()),
             trace: Tag::new(),
+        }
+    }
+
+    /// Lowest address and size of the stack, or zeros.
+    pub(crate) fn stack(&self) -> (usize, usize) {
+        match self.low.addr() {
+            0 => (0, 0),
+            low => (low, ptr::from_ref(self).addr() + DETAILS - low),
         }
     }
 
