@@ -15,6 +15,8 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Which {
+    /// Yields, starts and wake-ups beside corosensei, tokio, may and OS threads
+    Core(Forwarded),
     /// The web example beside the same handler on its peers
     Web(Forwarded),
 }
@@ -35,6 +37,7 @@ pub(crate) fn run(args: &Args) -> run::Result {
         return run::failed("there is no workspace in bench/");
     }
     let (package, forwarded) = match &args.which {
+        Which::Core(forwarded) => ("bench-core", forwarded),
         Which::Web(forwarded) => ("bench-web", forwarded),
     };
     let in_bench = |command| {
@@ -51,11 +54,13 @@ pub(crate) fn run(args: &Args) -> run::Result {
     run::status(&mut in_bench("build"))?;
     let mut cargo = in_bench("run");
     cargo.arg("--");
-    let workspace = Metadata::read()?;
-    for (option, example) in [("--server", "web"), ("--load", "load")] {
-        cargo
-            .arg(option)
-            .arg(ci::release_example(example, "bench", &workspace)?);
+    if let Which::Web(_) = args.which {
+        let workspace = Metadata::read()?;
+        for (option, example) in [("--server", "web"), ("--load", "load")] {
+            cargo
+                .arg(option)
+                .arg(ci::release_example(example, "bench", &workspace)?);
+        }
     }
     run::status(cargo.args(&forwarded.arguments))
 }

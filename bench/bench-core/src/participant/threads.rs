@@ -1,6 +1,7 @@
 //! OS threads on one processor.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, OnceLock};
 use std::thread::{self, Builder, Thread};
 
@@ -21,24 +22,22 @@ fn start<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> thread::J
     builder.spawn(f).expect("another thread")
 }
 
+/// The kernel's order is its own, so the time is that from the moment when all have begun until the last
+/// has ended.
 fn yields(threads: usize, operations: u64) -> f64 {
+    static GONE: AtomicUsize = AtomicUsize::new(0);
     let each = each(operations, threads);
     let together = Arc::new(Barrier::new(threads));
     let handles: Vec<_> = (0..threads)
-        .map(|number| {
+        .map(|_| {
             let together = Arc::clone(&together);
             start(move || {
                 together.wait();
-                for _ in 0..WARM_UP {
-                    thread::yield_now();
-                }
-                if number == 0 {
-                    stamp::begin();
-                }
+                stamp::begin();
                 for _ in 0..each {
                     thread::yield_now();
                 }
-                if number == 0 {
+                if GONE.fetch_add(1, Relaxed) + 1 == threads {
                     stamp::end();
                 }
             })
