@@ -99,6 +99,7 @@ mod timer;
 pub mod trace;
 mod walk;
 mod wire;
+mod wire_local;
 
 pub use block::{Interrupt, block, check_interrupt, shield, suspend};
 pub use handle::{Handle, JoinError, JoinHandle, Payload};
@@ -112,6 +113,7 @@ pub use spawn::SpawnError;
 pub use stack::Stack;
 pub use walk::{WireInfo, dump, walk};
 pub use wire::Wire;
+pub use wire_local::{NotSet, WireLocal};
 
 /// The switch backend in use: "native" or "corosensei".
 pub use wire_coro::BACKEND;

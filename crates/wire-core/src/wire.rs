@@ -36,6 +36,7 @@ use crate::scope::Children;
 use crate::stack::OnFree;
 use crate::timer::Timer;
 use crate::trace::Tag;
+use crate::wire_local::Binding;
 
 /// See the diagram above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -111,6 +112,8 @@ pub(crate) struct Details {
     pub(crate) packet: Cell<*mut ()>,
     pub(crate) on_free: Option<OnFree>,
     pub(crate) scope: Cell<*const Children>,
+    /// The innermost value set in it.
+    pub(crate) locals: Cell<*const Binding>,
     pub(crate) joiners: WaitQueue,
     /// In the thread's list of all wires, while started and not over.
     pub(crate) all: Links,
@@ -144,6 +147,7 @@ impl Details {
             packet: Cell::new(ptr::null_mut()),
             on_free: None,
             scope: Cell::new(ptr::null()),
+            locals: Cell::new(ptr::null()),
             joiners: WaitQueue::new(),
             all,
             timer: UnsafeCell::new(MaybeUninit::uninit()),
