@@ -111,7 +111,7 @@ pub use scheduler::{is_only_one, yield_now};
 pub use scope::{Scope, scope};
 pub use spawn::SpawnError;
 pub use stack::Stack;
-pub use walk::{WireInfo, dump, walk};
+pub use walk::{WireInfo, WireState, dump, walk};
 pub use wire::Wire;
 pub use wire_local::{NotSet, WireLocal};
 
