@@ -66,8 +66,8 @@ pub use spawn::{Builder, Scope, scope, spawn};
 pub use time::{sleep, sleep_until};
 pub use wire_channel::Channel;
 pub use wire_core::{
-    Handle, Interrupt, JoinError, JoinHandle, Local, RunError, Runtime, Wire, check_interrupt,
-    dump, shield, suspend, trace, walk, yield_now,
+    Handle, Interrupt, JoinError, JoinHandle, Local, NotSet, RunError, Runtime, Wire, WireLocal,
+    check_interrupt, dump, shield, suspend, trace, walk, yield_now,
 };
 pub use wire_fd::{Elapsed, Signal, Signals, Watch, deadline, timeout};
 pub use wire_io::{File, offload};

@@ -99,6 +99,7 @@ mod timer;
 pub mod trace;
 mod walk;
 mod wire;
+mod wire_local;
 
 pub use block::{Interrupt, block, check_interrupt, shield, suspend};
 pub use handle::{Handle, JoinError, JoinHandle, Payload};
@@ -110,8 +111,9 @@ pub use scheduler::{is_only_one, yield_now};
 pub use scope::{Scope, scope};
 pub use spawn::SpawnError;
 pub use stack::Stack;
-pub use walk::{WireInfo, dump, walk};
+pub use walk::{WireInfo, WireState, dump, walk};
 pub use wire::Wire;
+pub use wire_local::{NotSet, WireLocal};
 
 /// The switch backend in use: "native" or "corosensei".
 pub use wire_coro::BACKEND;

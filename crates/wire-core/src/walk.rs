@@ -8,6 +8,17 @@ use crate::reason::Reason;
 use crate::scheduler::{Scheduler, scheduler};
 use crate::wire::{DAEMON, Details, Wire};
 
+/// What a wire does, as [`WireInfo::state`] tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireState {
+    /// It is the one that runs.
+    Running,
+    /// It is in the ready queue.
+    Ready,
+    /// It waits. The main wire, when no wire can run, waits though it sees to the others.
+    Waiting,
+}
+
 /// What [`walk`] tells of a wire: a copy, good after the wire is gone.
 #[derive(Clone, Copy, Debug)]
 pub struct WireInfo {
@@ -17,20 +28,23 @@ pub struct WireInfo {
     wait: Option<(Reason, u64)>,
     daemon: bool,
     stack: (usize, usize),
+    stack_used: Option<usize>,
 }
 
 impl WireInfo {
     pub(crate) fn of(wire: &Wire) -> WireInfo {
         let details = wire.details();
+        let running = ptr::eq(scheduler().current_or_outside(), wire);
         WireInfo {
             name: details.name.get(),
-            running: ptr::eq(scheduler().current_or_outside(), wire),
+            running,
             wait: wire
                 .wait()
                 .filter(|_| wire.state.get().is_blocked())
                 .map(|wait| (wait.reason, scheduler().switches() - wait.since)),
             daemon: wire.has(DAEMON),
             stack: details.stack(),
+            stack_used: stack_used(wire, running),
         }
     }
 
@@ -42,6 +56,15 @@ impl WireInfo {
     /// What the wire waits for; `None` if it runs or is ready to.
     pub fn waits_for(&self) -> Option<Reason> {
         self.wait.map(|(reason, _)| reason)
+    }
+
+    /// Whether it runs, is ready to, or waits.
+    pub fn state(&self) -> WireState {
+        match self.wait {
+            Some(_) => WireState::Waiting,
+            None if self.running => WireState::Running,
+            None => WireState::Ready,
+        }
     }
 
     /// For how many switches of its thread the wire has waited; `None` if it does not wait.
@@ -64,6 +87,14 @@ impl WireInfo {
     pub fn stack(&self) -> (usize, usize) {
         self.stack
     }
+
+    /// How many bytes of its stack are in use at present, from the top to the last frame: at the last
+    /// switch, or for the wire that runs, here. What lies at the top (the wire's details, closure and
+    /// result) counts. `None` for the main wire, whose stack is that of the OS thread, and for a wire that
+    /// is on some other stack than its own, such as that of a signal handler.
+    pub fn stack_used(&self) -> Option<usize> {
+        self.stack_used
+    }
 }
 
 impl fmt::Display for WireInfo {
@@ -75,6 +106,20 @@ impl fmt::Display for WireInfo {
             None => f.write_str("is ready"),
         }
     }
+}
+
+/// See [`WireInfo::stack_used`].
+fn stack_used(wire: &Wire, running: bool) -> Option<usize> {
+    let (low, size) = wire.details().stack();
+    let here = 0_u8;
+    let used = |sp: usize| (low < sp && sp <= low + size).then(|| low + size - sp);
+    // Whose stack this is on is whose code this is, even in a thread that for a time has no wires.
+    used((&raw const here).addr()).or_else(|| {
+        // SAFETY: in place while a wire lives there, and nobody writes to it while this runs.
+        let stopped = || unsafe { (*wire.context.get()).stack_pointer() };
+        // That of a running wire is from an earlier stop.
+        (!running).then(|| used(stopped().addr())).flatten()
+    })
 }
 
 /// A walk under way: where it goes on. Wires may start, end and switch during the walk.
@@ -155,8 +200,13 @@ pub(crate) fn each(mut visit: impl FnMut(&Wire)) {
     drop(registered);
 }
 
-/// Writes a line for every wire: its name and what it does or waits for. Nothing is allocated
-/// unless `out` does.
+/// Writes a line for every wire: its name, what it does or waits for, for how many switches of the thread
+/// it has waited, and how much of its stack is in use. Nothing is allocated unless `out` does.
+///
+/// ```text
+/// wire 'main' runs
+/// wire 'reader' waits: receive, for 12 switches, stack 1136 of 65536 bytes
+/// ```
 ///
 /// # Errors
 ///
@@ -165,8 +215,19 @@ pub fn dump(out: &mut dyn fmt::Write) -> fmt::Result {
     let mut result = Ok(());
     walk(|info| {
         if result.is_ok() {
-            result = writeln!(out, "{info}");
+            result = line(out, &info);
         }
     });
     result
+}
+
+fn line(out: &mut dyn fmt::Write, info: &WireInfo) -> fmt::Result {
+    write!(out, "{info}")?;
+    if let Some(switches) = info.waits_since() {
+        write!(out, ", for {switches} switches")?;
+    }
+    if let Some(used) = info.stack_used {
+        write!(out, ", stack {used} of {} bytes", info.stack.1)?;
+    }
+    out.write_char('\n')
 }

@@ -36,6 +36,7 @@ use crate::scope::Children;
 use crate::stack::OnFree;
 use crate::timer::Timer;
 use crate::trace::Tag;
+use crate::wire_local::Binding;
 
 /// See the diagram above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -121,6 +122,8 @@ pub(crate) struct Details {
     /// Closure, later outcome, below this.
     pub(crate) packet: Cell<*mut ()>,
     pub(crate) on_free: Option<OnFree>,
+    /// The innermost value set in it.
+    pub(crate) locals: Cell<*const Binding>,
     /// Good if the wire is `SCOPED`.
     pub(crate) scope: MaybeUninit<*const Children>,
     /// Good if the wire is `AWAITED`.
@@ -160,6 +163,7 @@ impl Details {
             low: ptr::null_mut(),
             packet: Cell::new(ptr::null_mut()),
             on_free: None,
+            locals: Cell::new(ptr::null()),
             scope: MaybeUninit::uninit(),
             joiners: UnsafeCell::new(MaybeUninit::uninit()),
             all: UnsafeCell::new(MaybeUninit::uninit()),

@@ -7,7 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use common::{Log, SIZE, reason, spawn, spawn_daemon};
-use wire_core::{JoinHandle, block, dump, run, suspend, walk, yield_now};
+use wire_core::outside::{current_info, without_wire};
+use wire_core::{
+    JoinHandle, Runtime, WireInfo, WireState, block, dump, run, suspend, walk, yield_now,
+};
 
 fn names() -> String {
     let log = Log::new();
@@ -43,6 +46,12 @@ fn it_tells_what_each_wire_does() {
             assert!(size == 0 || size == SIZE);
             assert_eq!(info.is_running(), info.name() == "main");
             assert_eq!(info.is_daemon(), info.name() == "served");
+            let state = match info.name() {
+                "main" => WireState::Running,
+                "sleeper" => WireState::Waiting,
+                _ => WireState::Ready,
+            };
+            assert_eq!(info.state(), state);
             let waits = info.waits_for().map(|reason| reason.kind().name());
             assert_eq!(waits, (info.name() == "sleeper").then_some("suspend"));
             lines.push(info.to_string());
@@ -58,10 +67,144 @@ fn it_tells_what_each_wire_does() {
         );
         let mut text = String::new();
         dump(&mut text).unwrap();
-        assert_eq!(text, lines.join("\n") + "\n");
+        let told: Vec<_> = text.lines().collect();
+        assert_eq!(told.len(), lines.len());
+        assert_eq!(told[0], lines[0]);
+        for (told, line) in told[1..].iter().zip(&lines[1..]) {
+            let rest = told.strip_prefix(line.as_str()).unwrap();
+            let rest = match line.contains("waits") {
+                true => rest.strip_prefix(", for 1 switches").unwrap(),
+                false => rest,
+            };
+            let used = rest.strip_prefix(", stack ").unwrap();
+            let used = used.strip_suffix(&format!(" of {SIZE} bytes")).unwrap();
+            assert!((1..SIZE).contains(&used.parse().unwrap()));
+        }
         sleeper.cancel();
         drop(ready);
     });
+}
+
+/// What a walk tells of the wire of that name.
+fn info(name: &str) -> WireInfo {
+    let mut found = None;
+    walk(|info| {
+        if info.name() == name {
+            found = Some(info);
+        }
+    });
+    found.unwrap()
+}
+
+#[test]
+fn it_tells_for_how_many_switches_a_wire_has_waited() {
+    run(|| {
+        let sleeper = spawn("sleeper", || (suspend().unwrap(), suspend().unwrap()));
+        assert_eq!(info("sleeper").waits_since(), None);
+        yield_now(); // to the sleeper, which switches back
+        assert_eq!(info("sleeper").waits_since(), Some(1));
+        yield_now(); // to nobody, but it counts
+        assert_eq!(info("sleeper").waits_since(), Some(2));
+        let other = spawn("other", || (yield_now(), suspend().unwrap()));
+        yield_now(); // there and back
+        assert_eq!(info("sleeper").waits_since(), Some(4));
+        assert_eq!(info("other").waits_since(), None);
+        yield_now();
+        assert_eq!(info("sleeper").waits_since(), Some(6));
+        assert_eq!(info("other").waits_since(), Some(1));
+        sleeper.handle().resume();
+        assert_eq!(info("sleeper").waits_since(), None);
+        yield_now();
+        assert_eq!(info("sleeper").waits_since(), Some(1));
+        assert_eq!(info("other").waits_since(), Some(3));
+        assert_eq!(info("main").waits_since(), None);
+        sleeper.handle().resume();
+        other.handle().resume();
+        sleeper.join().unwrap();
+        other.join().unwrap();
+    });
+}
+
+const FRAME: usize = 512;
+
+/// Calls `f` with this many frames between, each of `FRAME` bytes and a little.
+#[inline(never)]
+fn deep(frames: usize, f: fn()) {
+    let frame = std::hint::black_box([0_u8; FRAME]);
+    match frames {
+        0 => f(),
+        _ => deep(frames - 1, f),
+    }
+    std::hint::black_box(&frame);
+}
+
+#[test]
+fn it_tells_how_much_of_its_stack_a_stopped_wire_uses() {
+    run(|| {
+        let names = ["0", "10", "20", "40"];
+        let stops: [fn(); 2] = [|| suspend().unwrap(), yield_now];
+        for stop in stops {
+            let wires = names.map(|n| {
+                let frames = n.parse().unwrap();
+                spawn(n, move || deep(frames, stop))
+            });
+            // What lies at the top of the stack, before anything has run on it.
+            let fresh = names.map(|n| info(n).stack_used().unwrap());
+            assert!(fresh.iter().all(|used| (1..4096).contains(used)));
+            yield_now();
+            let used = names.map(|n| info(n).stack_used().unwrap());
+            assert!(used[0] > fresh[0] + FRAME, "{fresh:?} {used:?}");
+            let step = (used[2] - used[1]) / 10;
+            assert!((FRAME..4 * FRAME).contains(&step), "{used:?}");
+            assert_eq!(used[1] - used[0], 10 * step);
+            assert_eq!(used[3] - used[2], 20 * step);
+            for wire in wires {
+                wire.handle().resume();
+                wire.join().unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn it_tells_how_much_of_its_stack_the_running_wire_uses() {
+    thread_local!(static USED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) });
+    fn look() {
+        let info = current_info().unwrap();
+        assert_eq!(info.state(), WireState::Running);
+        USED.with_borrow_mut(|all| all.push(info.stack_used().unwrap()));
+    }
+    run(|| {
+        let wire = spawn("wire", || {
+            deep(20, yield_now); // no matter how deep it was when it last stopped
+            deep(0, look);
+            deep(10, look);
+            // To itself it is a thread without wires, but it is on its stack all the same.
+            let used = without_wire(|| info("wire").stack_used().unwrap());
+            assert!(used < USED.with_borrow(|all| all[1]));
+        });
+        assert_eq!(current_info().unwrap().stack_used(), None);
+        wire.join().unwrap();
+        assert_eq!(info("main").stack_used(), None);
+    });
+    let used = USED.take();
+    assert!(
+        used[1] >= used[0] + 10 * FRAME && used[1] < SIZE,
+        "{used:?}"
+    );
+}
+
+#[test]
+fn the_main_wire_that_sees_to_the_stuck_ones_waits() {
+    let mut states = Vec::new();
+    let mut told = |info: WireInfo| states.push((info.name(), info.state()));
+    let wires = || {
+        spawn("other", || suspend().unwrap_err()).detach();
+        suspend().unwrap_err();
+    };
+    assert_eq!(Runtime::new().on_stuck(&mut told).run(wires), Ok(()));
+    let waiting = WireState::Waiting;
+    assert_eq!(states, [("main", waiting), ("other", waiting)]);
 }
 
 #[test]

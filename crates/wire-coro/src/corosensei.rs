@@ -23,6 +23,8 @@ pub struct Context {
     /// `None` in the root, and in a computation that is over.
     coroutine: Option<Coroutine<(), Target, Target, Borrowed>>,
     yielder: *const Yielder<(), Target>,
+    /// An address in the frame that stopped, or where the stack starts; corosensei does not tell its own.
+    sp: *const u8,
 }
 
 // SAFETY: owned, a context is either empty or at rest; it is no more bound to a thread than the
@@ -36,6 +38,7 @@ impl Context {
         Context {
             coroutine: None,
             yielder: ptr::null(),
+            sp: ptr::null(),
         }
     }
 
@@ -78,8 +81,17 @@ impl Context {
             this.write(Context {
                 coroutine: Some(coroutine),
                 yielder: ptr::null(),
+                sp: top,
             })
         };
+    }
+
+    /// How far down its stack the computation reaches that is stopped here: its stack pointer, or an
+    /// address in its last frame. Where its stack starts, if it has not run yet; null, if nothing was ever
+    /// kept here. While it runs, and when it is over, that is of no use.
+    #[must_use]
+    pub fn stack_pointer(&self) -> *const u8 {
+        self.sp
     }
 
     /// Stops the running computation, keeping it in `from`, and continues `to`. Returns when
@@ -91,11 +103,13 @@ impl Context {
     /// switch on this OS thread, and neither running nor over.
     #[inline]
     pub unsafe fn switch(from: *mut Context, to: *mut Context) {
+        let here = 0_u8;
         // SAFETY: `from` is running, so a coroutine's yielder is set; `to` and all that the loop
         // meets are stopped computations of this thread (contract). No reference to a context
         // is held while another runs, except to the coroutine being resumed, which nobody else
         // touches until it stops.
         fp_control::keep(|| unsafe {
+            (*from).sp = &raw const here;
             if (*from).coroutine.is_some() {
                 (*(*from).yielder).suspend(to);
                 return;

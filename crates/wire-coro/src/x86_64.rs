@@ -85,6 +85,14 @@ impl Context {
         }
     }
 
+    /// How far down its stack the computation reaches that is stopped here: its stack pointer, or an
+    /// address in its last frame. Where its stack starts, if it has not run yet; null, if nothing was ever
+    /// kept here. While it runs, and when it is over, that is of no use.
+    #[must_use]
+    pub fn stack_pointer(&self) -> *const u8 {
+        self.sp
+    }
+
     /// Stops the running computation, keeping it in `from`, and continues `to`. Returns when
     /// somebody switches to `from`.
     ///

@@ -180,3 +180,34 @@ fn the_stack_is_aligned_for_vector_code() {
     assert_eq!(with_world(entry, pong), ["aligned"]);
     const { assert!(STACK >= MIN_STACK) }
 }
+
+unsafe extern "C" fn looks(arg: *mut (), top: *mut u8) -> *mut Context {
+    let w = arg.cast::<World>();
+    let mut here = 0_u8;
+    std::hint::black_box(&raw mut here);
+    // SAFETY: as above.
+    unsafe {
+        Context::switch(&raw mut (*w).a, &raw mut (*w).b);
+        let stopped = (*w).a.stack_pointer().addr();
+        // In the frame of this function, or in one right below.
+        assert!(stopped < top.addr() && stopped.abs_diff((&raw const here).addr()) < 1024);
+        (*w).trace.borrow_mut().push("looked");
+        &raw mut (*w).root
+    }
+}
+
+unsafe extern "C" fn back_to_a(arg: *mut (), top: *mut u8) -> *mut Context {
+    let w = arg.cast::<World>();
+    // SAFETY: as above.
+    unsafe {
+        // Not written to since it was prepared.
+        assert_eq!((*w).b.stack_pointer(), top.cast_const());
+        &raw mut (*w).a
+    }
+}
+
+#[test]
+fn a_context_tells_how_far_down_it_stopped() {
+    assert!(Context::new().stack_pointer().is_null());
+    assert_eq!(with_world(looks, back_to_a), ["looked"]);
+}
