@@ -83,24 +83,29 @@
 )]
 
 mod all;
+mod bell;
 mod block;
+mod block_on;
 mod handle;
 mod local;
 mod queue;
 mod reason;
 #[cfg(doctest)]
 mod refused;
+mod remote;
 mod run;
 mod scheduler;
 mod scope;
 mod spawn;
 mod stack;
+mod sync;
 mod timer;
 pub mod trace;
 mod walk;
 mod wire;
 
 pub use block::{Interrupt, block, check_interrupt, shield, suspend};
+pub use block_on::block_on;
 pub use handle::{Handle, JoinError, JoinHandle, Payload};
 pub use local::{Local, WrongThread};
 pub use queue::{Node, WaitQueue};
@@ -120,6 +125,7 @@ pub use wire_coro::BACKEND;
 /// have no use for it.
 pub mod outside {
     pub use crate::block::{clear_deadline, deadline_passed};
+    pub use crate::block_on::{awake, may_sleep};
     pub use crate::run::set_start_hook;
     pub use crate::scheduler::park_in_background;
     pub use crate::timer::{NEVER, Timer, TimerAdapter, set_timer_hook};
