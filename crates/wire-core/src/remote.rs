@@ -214,7 +214,11 @@ impl<const SLOTS: usize, const HOMES: usize> Table<SLOTS, HOMES> {
     /// The wait is over, whatever its state; wakers of it do nothing from here on.
     pub(crate) fn end(&self, ticket: Ticket) {
         let next = |word: u64| {
-            let state = if word & STATE == QUEUED { ZOMBIE } else { POLLING };
+            let state = if word & STATE == QUEUED {
+                ZOMBIE
+            } else {
+                POLLING
+            };
             let generation = (word & !(ONE_GENERATION - 1)).wrapping_add(ONE_GENERATION);
             Some(generation | state)
         };
@@ -228,12 +232,7 @@ impl<const SLOTS: usize, const HOMES: usize> Table<SLOTS, HOMES> {
 
     /// Gives the wires woken from other threads to `unblock`, the first one first, all but `running`:
     /// it is about to block and cannot be made runnable yet, so it stays for the next time.
-    pub(crate) fn drain(
-        &self,
-        id: HomeId,
-        running: *const (),
-        mut unblock: impl FnMut(*mut ()),
-    ) {
+    pub(crate) fn drain(&self, id: HomeId, running: *const (), mut unblock: impl FnMut(*mut ())) {
         let home = self.home(id);
         if home.woken.load(Ordering::Relaxed) == 0 {
             return;

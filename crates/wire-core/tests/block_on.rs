@@ -264,7 +264,9 @@ fn another_thread_wakes_a_wire_beside_those_that_suspend_and_resume() {
 #[test]
 fn threads_wake_each_other() {
     let rounds = 2000;
-    let events: Vec<_> = (0..rounds).map(|_| [(); 2].map(|()| Event::new())).collect();
+    let events: Vec<_> = (0..rounds)
+        .map(|_| [(); 2].map(|()| Event::new()))
+        .collect();
     let play = |mine: usize| {
         let events = events.clone();
         thread::spawn(move || {

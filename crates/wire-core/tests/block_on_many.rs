@@ -32,7 +32,11 @@ fn a_wait_without_a_waker_of_its_own_polls_at_each_turn() {
                     let same_kind = std::ptr::eq(cx.waker().vtable(), outer.vtable());
                     assert!(!same_kind, "one more waker than there can be");
                     polls += 1;
-                    if polls < 10 { Poll::Pending } else { Poll::Ready(()) }
+                    if polls < 10 {
+                        Poll::Pending
+                    } else {
+                        Poll::Ready(())
+                    }
                 });
                 block_on(patient).unwrap();
             });

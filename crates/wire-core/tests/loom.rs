@@ -204,7 +204,7 @@ fn a_wait_that_ends_early_leaves_nothing() {
 
 #[test]
 fn a_late_wake_up_arrives_at_the_next_thread_of_its_place() {
-    all_orders(3, || {
+    all_orders(2, || {
         let table = table();
         let home = table.take_home().unwrap();
         let ticket = table.claim(home, WIRE).unwrap();

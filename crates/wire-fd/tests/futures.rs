@@ -53,7 +53,13 @@ fn wait_for_a_thread() -> Result<(), Interrupt> {
 fn until_asleep(thread: libc::pid_t) {
     for _ in 0..1000 {
         let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
-        if stat.rsplit(')').next().unwrap().trim_start().starts_with('S') {
+        if stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .trim_start()
+            .starts_with('S')
+        {
             return;
         }
         thread::yield_now();
@@ -99,7 +105,10 @@ fn a_deadline_bounds_a_future() {
         });
         assert_eq!(late, Ok(Err(Interrupt::DeadlinePassed)));
         kept.lock().unwrap().take().unwrap().wake();
-        assert_eq!(timeout(Duration::from_secs(60), wait_for_a_thread), Ok(Ok(())));
+        assert_eq!(
+            timeout(Duration::from_secs(60), wait_for_a_thread),
+            Ok(Ok(()))
+        );
     });
 }
 
