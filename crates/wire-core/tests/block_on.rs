@@ -330,7 +330,7 @@ fn a_waker_does_nothing_when_its_wait_is_over() {
         assert!(!late.will_wake(&second.waker()));
         late.wake_by_ref();
         drop(late.clone());
-        thread::spawn(move || late.clone().wake()).join().unwrap();
+        thread::spawn(move || late.wake()).join().unwrap();
         (0..3000).for_each(|_| yield_now());
         assert_eq!(second.polls(), 1);
         second.happens();
@@ -354,8 +354,8 @@ fn a_waker_outlives_its_thread() {
     .join()
     .unwrap();
     let late = event.take_waker().unwrap();
-    late.clone().wake();
     late.wake_by_ref();
+    drop(late.clone());
     thread::spawn(move || drop(late)).join().unwrap();
 }
 

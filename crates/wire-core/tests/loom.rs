@@ -235,22 +235,49 @@ fn a_late_wake_up_arrives_at_the_next_thread_of_its_place() {
 }
 
 #[test]
+fn a_late_wake_up_is_known_as_such_to_the_next_thread_of_its_place() {
+    all_orders(2, || {
+        let table = table();
+        let home = table.take_home().unwrap();
+        let ticket = table.claim(home, WIRE).unwrap();
+        table.begin_poll(ticket);
+        let waker = Waker::new(&table, ticket);
+        let late = thread::spawn(move || waker.wake());
+        let theirs = Arc::clone(&table);
+        let next = thread::spawn(move || {
+            if let Some(home) = theirs.take_home() {
+                theirs.drain(home, ptr::null(), |_| panic!("a wire of another thread"));
+                theirs.leave_home(home);
+            }
+        });
+        table.begin_wait(ticket);
+        table.end(ticket);
+        table.leave_home(home);
+        late.join().unwrap();
+        next.join().unwrap();
+        all_slots_are_free(&table, table.take_home().unwrap());
+    });
+}
+
+#[test]
 fn slots_are_given_out_once() {
     all_orders(3, || {
         let table = table();
         let home = table.take_home().unwrap();
-        let use_some = move |table: &Table| {
-            for _ in 0..2 {
-                let ticket = table.claim(home, WIRE).unwrap();
-                table.begin_poll(ticket);
-                assert_eq!(table.begin_wait(ticket), Wait::Begun { expected: false });
-                table.end(ticket);
-            }
-        };
         let theirs = Arc::clone(&table);
-        let thread = thread::spawn(move || use_some(&theirs));
-        use_some(&table);
-        thread.join().unwrap();
+        let thread = thread::spawn(move || {
+            // The first one comes back while others may be looking at it.
+            let first = theirs.claim(home, WIRE);
+            let second = theirs.claim(home, WIRE);
+            first.inspect(|&first| theirs.end(first));
+            second
+        });
+        let own = table.claim(home, WIRE);
+        let their_own = thread.join().unwrap();
+        assert!(own.is_none() || own != their_own);
+        own.into_iter()
+            .chain(their_own)
+            .for_each(|ticket| table.end(ticket));
         all_slots_are_free(&table, home);
     });
 }
