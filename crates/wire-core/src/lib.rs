@@ -67,6 +67,10 @@
 //! is built of queues are `Send` while unborrowed but never `Sync`. A `static` holds them in a
 //! [`Local`], which its first thread keeps for good.
 //!
+//! **Futures.** [`block_on`] runs one in a wire. Its wakers are numbers, not pointers: they may be used
+//! from any OS thread, kept and leaked, and do nothing once the wait is over. A wire whose future nobody
+//! can wake is stuck. Who sleeps in the background asks [`outside::may_sleep`] before.
+//!
 //! **When `run()` ends.** Wires start only inside [`run`], and it neither returns nor unwinds while
 //! one lives. If no wire can run, those that wait are *stuck*: they are shown to a callback (by
 //! default printed), then all are cancelled and scheduled until gone. One that cannot be unwound

@@ -1,73 +1,15 @@
-//! Futures in wires: who waits, who wakes, from where, and what is left of a wait that is over.
+//! Futures in wires: who waits, who wakes, and what is left of a wait that is over.
 mod common;
 
 use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Condvar, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::task::Poll;
 use std::thread;
 
+use common::event::Event;
 use common::{Drops, Log, OnDrop, spawn};
-use wire_core::{Handle, Interrupt, JoinError, Runtime, block_on, run, shield, suspend, yield_now};
-
-/// Something that becomes true once, and the future that waits for it; for any thread.
-#[derive(Clone, Default)]
-struct Event(Arc<(Mutex<Inner>, Condvar)>);
-
-#[derive(Default)]
-struct Inner {
-    happened: bool,
-    polls: u32,
-    waker: Option<Waker>,
-}
-
-impl Event {
-    fn new() -> Event {
-        Event::default()
-    }
-
-    fn happens(&self) {
-        self.0.0.lock().unwrap().happened = true;
-        if let Some(waker) = self.take_waker() {
-            waker.wake();
-        }
-    }
-
-    /// The waker of the last poll.
-    fn take_waker(&self) -> Option<Waker> {
-        self.0.0.lock().unwrap().waker.take()
-    }
-
-    /// Blocks the OS thread until there is a waker.
-    fn waker(&self) -> Waker {
-        let mut inner = self.0.0.lock().unwrap();
-        loop {
-            match &inner.waker {
-                Some(waker) => return waker.clone(),
-                None => inner = self.0.1.wait(inner).unwrap(),
-            }
-        }
-    }
-
-    fn polls(&self) -> u32 {
-        self.0.0.lock().unwrap().polls
-    }
-}
-
-impl Future for Event {
-    type Output = ();
-    fn poll(self: Pin<&mut Event>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.0.0.lock().unwrap();
-        inner.polls += 1;
-        if inner.happened {
-            return Poll::Ready(());
-        }
-        inner.waker = Some(cx.waker().clone());
-        self.0.1.notify_all();
-        Poll::Pending
-    }
-}
+use wire_core::{Interrupt, JoinError, Runtime, block_on, run, shield, suspend, yield_now};
 
 /// Wakes itself `left` times before it is ready.
 fn self_waking(mut left: u32, mut polled: impl FnMut()) -> impl Future<Output = ()> {
@@ -193,125 +135,6 @@ fn the_main_wire_waits_like_any_other() {
 }
 
 #[test]
-fn another_thread_wakes_a_thread_that_sleeps() {
-    for in_main in [true, false] {
-        run(|| {
-            for _ in 0..200 {
-                let event = Event::new();
-                let theirs = event.clone();
-                let thread = thread::spawn(move || {
-                    drop(theirs.waker());
-                    theirs.happens();
-                });
-                if in_main {
-                    block_on(event.clone()).unwrap();
-                } else {
-                    let future = event.clone();
-                    let wire = spawn("waiter", move || block_on(future));
-                    wire.join().unwrap().unwrap();
-                }
-                // It waited instead of polling.
-                assert_eq!(event.polls(), 2);
-                thread.join().unwrap();
-            }
-        });
-    }
-}
-
-/// Runs `busy` in one wire again and again until another, which waits for a thread, is woken.
-fn woken_beside(busy: impl Fn() + 'static) {
-    run(|| {
-        for _ in 0..20 {
-            let event = Event::new();
-            let theirs = event.clone();
-            let waiter = spawn("waiter", move || block_on(theirs));
-            yield_now();
-            let theirs = event.clone();
-            let thread = thread::spawn(move || theirs.happens());
-            while !waiter.is_finished() {
-                busy();
-            }
-            waiter.join().unwrap().unwrap();
-            thread.join().unwrap();
-        }
-    });
-}
-
-#[test]
-fn another_thread_wakes_a_wire_beside_one_that_yields_all_the_time() {
-    woken_beside(yield_now);
-}
-
-#[test]
-fn another_thread_wakes_a_wire_beside_those_that_suspend_and_resume() {
-    woken_beside(|| {
-        let me = Handle::current().unwrap();
-        let other = spawn("other", move || {
-            for _ in 0..100 {
-                me.resume();
-                suspend().unwrap();
-            }
-            me.resume();
-        });
-        while !other.is_finished() {
-            suspend().unwrap();
-            other.handle().resume();
-        }
-        other.join().unwrap();
-    });
-}
-
-#[test]
-fn threads_wake_each_other() {
-    let rounds = 2000;
-    let events: Vec<_> = (0..rounds)
-        .map(|_| [(); 2].map(|()| Event::new()))
-        .collect();
-    let play = |mine: usize| {
-        let events = events.clone();
-        thread::spawn(move || {
-            run(|| {
-                for pair in events {
-                    pair[1 - mine].happens();
-                    block_on(pair[mine].clone()).unwrap();
-                }
-            });
-        })
-    };
-    let threads = [play(0), play(1)];
-    for thread in threads {
-        thread.join().unwrap();
-    }
-}
-
-#[test]
-fn a_thousand_wait_at_once_and_go_on_in_the_order_of_their_wake_ups() {
-    run(|| {
-        let events: Vec<_> = (0..1000).map(|_| Event::new()).collect();
-        let log = Log::new();
-        let wires: Vec<_> = (0..1000)
-            .map(|n| {
-                let (log, event) = (log.clone(), events[n].clone());
-                spawn("waiter", move || {
-                    block_on(event).unwrap();
-                    log.add(n.to_string());
-                })
-            })
-            .collect();
-        let thread = thread::spawn(move || {
-            drop(events.last().unwrap().waker());
-            events.iter().rev().for_each(Event::happens);
-        });
-        for wire in wires {
-            wire.join().unwrap();
-        }
-        thread.join().unwrap();
-        let expected: Vec<_> = (0..1000).rev().map(|n: u32| n.to_string()).collect();
-        assert_eq!(log.take(), expected.join(" "));
-    });
-}
-
-#[test]
 fn a_waker_does_nothing_when_its_wait_is_over() {
     run(|| {
         let first = Event::new();
@@ -337,26 +160,6 @@ fn a_waker_does_nothing_when_its_wait_is_over() {
         wire.join().unwrap().unwrap();
         assert_eq!(second.polls(), 2);
     });
-}
-
-#[test]
-fn a_waker_outlives_its_thread() {
-    let event = Event::new();
-    let theirs = event.clone();
-    thread::spawn(move || {
-        run(|| {
-            let wire = spawn("waiter", move || block_on(theirs));
-            yield_now();
-            wire.cancel();
-            assert_eq!(wire.join().unwrap(), Err(Interrupt::Cancelled));
-        });
-    })
-    .join()
-    .unwrap();
-    let late = event.take_waker().unwrap();
-    late.wake_by_ref();
-    drop(late.clone());
-    thread::spawn(move || drop(late)).join().unwrap();
 }
 
 #[test]
@@ -426,30 +229,6 @@ fn a_wake_up_is_not_taken_back_by_a_cancellation() {
         event.happens();
         assert_eq!(wire.join().unwrap(), Ok(()));
     });
-}
-
-#[test]
-fn cancelling_and_waking_at_the_same_time_loses_nothing() {
-    for _ in 0..20 {
-        // A `run` each, so that some wake-ups come when all is over.
-        run(|| {
-            for _ in 0..50 {
-                let event = Event::new();
-                let theirs = event.clone();
-                let wire = spawn("waiter", move || block_on(theirs));
-                yield_now();
-                let theirs = event.clone();
-                let thread = thread::spawn(move || theirs.happens());
-                while event.0.0.lock().unwrap().waker.is_some() {
-                    std::hint::spin_loop();
-                }
-                wire.cancel();
-                let result = wire.join().unwrap();
-                assert!(matches!(result, Ok(()) | Err(Interrupt::Cancelled)));
-                thread.join().unwrap();
-            }
-        });
-    }
 }
 
 #[test]
