@@ -263,7 +263,7 @@ pub(crate) fn sleep_until_woken(s: &Scheduler, main: &Wire) -> bool {
         }
         bell.hang(None);
         if TABLE.may_sleep(id) {
-            bell.wait();
+            crate::trace::asleep(|| bell.wait());
         }
         TABLE.awake(id);
     }
@@ -274,11 +274,11 @@ pub(crate) fn sleep_until_woken(s: &Scheduler, main: &Wire) -> bool {
 /// poll anything in turn. `false` if a wire was woken already: the thread must not sleep then. In both
 /// cases call [`awake`] next, after the sleep.
 ///
-/// Whatever sleeps in [the background](park_in_background) has to do this, or futures of its thread
+/// Whatever sleeps in [the background][park] has to do this, or futures of its thread
 /// sleep on as long as it does.
 ///
 /// [`awake`]: crate::outside::awake
-/// [park_in_background]: crate::outside::park_in_background
+/// [park]: crate::outside::park_in_background
 #[must_use]
 pub fn may_sleep(bell: &Waker) -> bool {
     if EXPECTED.get() == 0 {
