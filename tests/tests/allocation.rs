@@ -107,6 +107,26 @@ fn waits_that_time_out() {
 }
 
 #[test]
+fn futures() {
+    wire::run(|| {
+        let ready = count(100, || wire::block_on(std::future::ready(())));
+        assert_eq!(ready, 0);
+        // Its waiters lie in its futures.
+        let notify = tokio::sync::Notify::new();
+        let woken = count(100, || {
+            wire::scope(|s| {
+                s.spawn(|| wire::block_on(notify.notified()));
+                wire::yield_now();
+                notify.notify_waiters();
+            });
+            let late = wire::timeout(SHORT, || wire::core::block_on(notify.notified()));
+            assert!(late.unwrap().is_err());
+        });
+        assert_eq!(woken, 0);
+    });
+}
+
+#[test]
 fn sockets_sleeps_files_and_offloaded_calls() {
     let path = std::env::temp_dir().join(format!("libwire-allocation-{}", std::process::id()));
     std::fs::write(&path, [7; 4096]).unwrap();

@@ -7,9 +7,12 @@
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use async_channel::{Receiver, Sender};
 use libwire as wire;
+use tokio::sync::oneshot;
 use wire::{Channel, JoinError, Mutex, Semaphore, Watch};
 
 fn from_env(name: &str, default: u64) -> u64 {
@@ -52,6 +55,8 @@ struct World {
     numbers: Channel<u64>,
     mutex: Mutex<u64>,
     permits: Semaphore,
+    letters: (Sender<u64>, Receiver<u64>),
+    ask: mpsc::Sender<(Duration, oneshot::Sender<()>)>,
     done: Cell<u64>,
 }
 
@@ -59,7 +64,7 @@ struct World {
 fn task(world: &World) {
     let _ = wire::timeout(
         world.dice.micros(3000) + Duration::from_micros(50),
-        || match world.dice.below(8) {
+        || match world.dice.below(11) {
             0 => drop(world.numbers.send(1)),
             1 => drop(world.numbers.recv()),
             2 => {
@@ -96,6 +101,13 @@ fn task(world: &World) {
                     ));
                 });
             }
+            7 => drop(wire::block_on(world.letters.0.send(1))),
+            8 => drop(wire::block_on(world.letters.1.recv())),
+            9 => {
+                let (answer, answered) = oneshot::channel();
+                world.ask.send((world.dice.micros(300), answer)).unwrap();
+                let _ = wire::block_on(answered);
+            }
             _ => wire::sleep(world.dice.micros(1000)),
         },
     );
@@ -116,6 +128,18 @@ fn wave(world: &World) {
     });
 }
 
+/// A thread that answers each after its time, though those who asked may be gone by then.
+fn answerer() -> mpsc::Sender<(Duration, oneshot::Sender<()>)> {
+    let (ask, asked) = mpsc::channel::<(Duration, oneshot::Sender<()>)>();
+    std::thread::spawn(move || {
+        for (time, answer) in asked {
+            std::thread::sleep(time / 8);
+            let _ = answer.send(());
+        }
+    });
+    ask
+}
+
 #[test]
 fn nothing_is_left_over() {
     let seconds = from_env("WIRE_SOAK_SECONDS", 30);
@@ -127,6 +151,8 @@ fn nothing_is_left_over() {
             numbers: Channel::new(),
             mutex: Mutex::new(0),
             permits: Semaphore::new(3),
+            letters: async_channel::bounded(1),
+            ask: answerer(),
             done: Cell::new(0),
         };
         (0..20).for_each(|_| wave(&world));

@@ -27,7 +27,7 @@
 //!
 //! This crate is a front: everything is in the crates below, which are re-exported as modules. It
 //! adds a default pool of wires per OS thread, so that [`spawn`] and [`scope`](scope()) need no
-//! memory from their caller, and forms of [`sleep`] and the like that cannot fail.
+//! memory from their caller, and forms of [`sleep`], [`block_on`] and the like that cannot fail.
 //!
 //! | module | crate | holds |
 //! |---|---|---|
@@ -45,8 +45,8 @@
 //! Whatever keeps one state per OS thread and switches in between mixes up the wires of that thread:
 //! std's `mpsc`, `thread::park`, `thread::scope`, and `Mutex` locks held across a switch; receiving
 //! from crossbeam or flume channels; parking_lot; `block_on` of async runtimes. Use the modules
-//! above for what passes between wires, and [`io::offload`] for calls that block otherwise. Holding
-//! the lock of `stdout` or `stderr` while switching lets another wire of the thread in.
+//! above for what passes between wires, [`block_on`] of this crate for futures, and [`io::offload`]
+//! for calls that block otherwise. Holding the lock of `stdout` or `stderr` while switching lets another wire of the thread in.
 
 pub use wire_channel as channel;
 pub use wire_core as core;
@@ -57,10 +57,12 @@ pub use wire_pool as pool;
 pub use wire_stack as stack;
 pub use wire_wait as wait;
 
+mod block_on;
 mod run;
 mod spawn;
 mod time;
 
+pub use block_on::block_on;
 pub use run::run;
 pub use spawn::{Builder, Scope, scope, spawn};
 pub use time::{sleep, sleep_until};

@@ -67,6 +67,10 @@
 //! is built of queues are `Send` while unborrowed but never `Sync`. A `static` holds them in a
 //! [`Local`], which its first thread keeps for good.
 //!
+//! **Futures.** [`block_on`] runs one in a wire. Its wakers are numbers, not pointers: they may be used
+//! from any OS thread, kept and leaked, and do nothing once the wait is over. A wire whose future nobody
+//! can wake is stuck. Who sleeps in the background asks [`outside::may_sleep`] before.
+//!
 //! **When `run()` ends.** Wires start only inside [`run`], and it neither returns nor unwinds while
 //! one lives. If no wire can run, those that wait are *stuck*: they are shown to a callback (by
 //! default printed), then all are cancelled and scheduled until gone. One that cannot be unwound
@@ -83,18 +87,22 @@
 )]
 
 mod all;
+mod bell;
 mod block;
+mod block_on;
 mod handle;
 mod local;
 mod queue;
 mod reason;
 #[cfg(doctest)]
 mod refused;
+mod remote;
 mod run;
 mod scheduler;
 mod scope;
 mod spawn;
 mod stack;
+mod sync;
 mod timer;
 pub mod trace;
 mod walk;
@@ -102,6 +110,7 @@ mod wire;
 mod wire_local;
 
 pub use block::{Interrupt, block, check_interrupt, shield, suspend};
+pub use block_on::block_on;
 pub use handle::{Handle, JoinError, JoinHandle, Payload};
 pub use local::{Local, WrongThread};
 pub use queue::{Node, WaitQueue};
@@ -122,6 +131,7 @@ pub use wire_coro::BACKEND;
 /// have no use for it.
 pub mod outside {
     pub use crate::block::{clear_deadline, deadline_passed};
+    pub use crate::block_on::{awake, may_sleep};
     pub use crate::run::set_start_hook;
     pub use crate::scheduler::park_in_background;
     pub use crate::timer::{NEVER, Timer, TimerAdapter, set_timer_hook};

@@ -176,6 +176,7 @@ fn finish(s: &Scheduler, main: &Wire) {
         s.main_waits.set(false);
     }
     crate::timer::wire_ends(main);
+    crate::block_on::run_ends();
     s.delist(main);
     s.on_stuck.set(None);
     main.free();
@@ -206,6 +207,9 @@ fn cancel_all_but_daemons() {
 /// wait that must not end, that of a scope for instance.
 #[cold]
 pub(crate) fn nobody_can_run(s: &Scheduler, main: &Wire) {
+    if crate::block_on::sleep_until_woken(s, main) {
+        return;
+    }
     let stuck =
         |info: &WireInfo| !info.is_daemon() && !info.waits_for().is_some_and(|r| r.is(&MAIN_END));
     if let Some(mut told) = s.on_stuck.take() {

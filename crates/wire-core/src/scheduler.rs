@@ -27,6 +27,7 @@ use wire_coro::Context;
 
 use crate::all::Links;
 use crate::block::{Interrupt, take_interrupt, unwind_pending};
+use crate::block_on;
 use crate::reason::{Kind, Reason};
 use crate::run::OnStuck;
 use crate::trace;
@@ -268,10 +269,12 @@ impl Scheduler {
         }
         let period = self.period.get();
         self.look_after(period);
+        let woken_elsewhere = block_on::look();
         // SAFETY: a parked background wire is a started wire.
-        let Some(background) = (unsafe { self.background.get().as_ref() }) else {
+        let background = unsafe { self.background.get().as_ref() };
+        if background.is_none() && !woken_elsewhere {
             return self.checked_at.set(None);
-        };
+        }
         let now = Instant::now();
         if let Some(before) = self.checked_at.replace(Some(now)) {
             let elapsed = now.duration_since(before).as_nanos().max(1) as u64;
@@ -279,6 +282,7 @@ impl Scheduler {
             self.period.set(fitting.clamp(1, CHECK_MAX));
             self.look_after(self.period.get());
         }
+        let Some(background) = background else { return };
         match self.parked_at.get() {
             None => self.parked_at.set(Some(now)),
             Some(then) if (now.duration_since(then).as_nanos() as u64) < BACKGROUND_NS => {}

@@ -1,12 +1,18 @@
-//! After set-up nothing allocates: starting, yielding, joining, suspending, waking, scopes, walks.
+//! After set-up nothing allocates: starting, yielding, joining, suspending, waking, scopes, walks,
+//! futures.
 //! The one exception is the record that std makes for an unwinding.
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
 use common::{SIZE, reason, stack};
-use wire_core::{JoinError, Stack, WaitQueue, Wire, dump, run, scope, shield, suspend, yield_now};
+use wire_core::{
+    JoinError, Stack, WaitQueue, Wire, block_on, dump, run, scope, shield, suspend, yield_now,
+};
 
 struct Counting;
 
@@ -96,6 +102,64 @@ fn the_whole_life_of_wires_allocates_nothing() {
         }
     });
     assert_eq!(count, 0);
+}
+
+#[test]
+fn running_futures_allocates_nothing() {
+    let wires: &[Wire; 3] = Box::leak(Box::default());
+    let lows = [(); 3].map(|()| stack().low());
+    // SAFETY: each is used again when the wire before is over.
+    let stack = |n: usize| unsafe { Stack::from_raw(lows[n], SIZE) };
+    let kept = std::sync::Mutex::new(None::<Waker>);
+    let kept: &std::sync::Mutex<_> = Box::leak(Box::new(kept));
+    // Ready when polled a second time; woken by itself or by others.
+    let twice = move |by_others: bool| {
+        let mut first = true;
+        poll_fn(move |cx| {
+            if !std::mem::take(&mut first) {
+                return Poll::Ready(());
+            }
+            let waker = cx.waker().clone();
+            if by_others {
+                drop(kept.lock().unwrap().replace(waker));
+            } else {
+                waker.wake();
+            }
+            Poll::Pending
+        })
+    };
+    let wake = move || kept.lock().unwrap().take().map(Waker::wake).is_some();
+    let (ask, asked) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::spawn(move || {
+        for () in asked {
+            while !wake() {
+                std::thread::yield_now();
+            }
+        }
+    });
+    let count = allocations(|| {
+        for _ in 0..3 {
+            run(|| {
+                let waits = |by_others| move || block_on(twice(by_others));
+                let own = wires[0].spawn(stack(0), "own", waits(false)).unwrap();
+                let woken = wires[1].spawn(stack(1), "woken", waits(true)).unwrap();
+                yield_now();
+                assert!(wake());
+                assert_eq!(own.join().unwrap(), Ok(()));
+                assert_eq!(woken.join().unwrap(), Ok(()));
+                let late = wires[2].spawn(stack(2), "late", waits(true)).unwrap();
+                yield_now();
+                late.cancel();
+                assert!(late.join().unwrap().is_err());
+                assert!(wake());
+                ask.try_send(()).unwrap();
+                assert_eq!(block_on(twice(true)), Ok(()));
+            });
+        }
+    });
+    assert_eq!(count, 0);
+    drop(ask);
+    thread.join().unwrap();
 }
 
 #[test]

@@ -39,6 +39,8 @@
 //!    ends a sleep in the kernel (`posts_arrive_in_order`).
 //! 9. After set-up (one record per OS thread, at its first use) nothing allocates
 //!    (`waiting_does_not_allocate`).
+//! 10. Around a sleep in the kernel it calls `may_sleep` and `awake` of core, so that a future which
+//!     another thread wakes ends it, too (`a_future_woken_by_a_thread_ends_a_sleep`).
 //!
 //! It should call what puts its OS thread to sleep inside [`wire_core::outside::asleep`], or a
 //! [trace](wire_core::trace) takes the sleep for a wire that does not let others run.

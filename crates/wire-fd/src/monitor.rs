@@ -21,6 +21,7 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
+use std::task;
 
 use intrusive_collections::{Bound, RBTree, UnsafeRef};
 use nix::errno::Errno;
@@ -51,6 +52,8 @@ pub(crate) struct Monitor {
     epoll: Epoll,
     pub(crate) table: Table,
     mailbox: Arc<Mailbox>,
+    /// Rings the mailbox's bell: for wires woken from other threads without post.
+    bell: task::Waker,
     /// Waits under way that only this wire can end, timers apart.
     waiters: Cell<usize>,
     timers: UnsafeCell<RBTree<TimerAdapter>>,
@@ -117,6 +120,7 @@ impl Monitor {
         Ok(Monitor {
             epoll,
             table: Table::map()?,
+            bell: Arc::clone(&mailbox).into(),
             mailbox,
             waiters: Cell::new(0),
             timers: UnsafeCell::new(RBTree::new(TimerAdapter::NEW)),
@@ -215,11 +219,11 @@ impl Monitor {
         }
     }
 
-    /// One look at the kernel, the mailbox and the clock; sleeps until there is something if no
+    /// One look at the kernel, the mailbox, core's own wake-ups and the clock; sleeps until there is something if no
     /// other wire is ready.
     fn look(&self) {
         let mut timeout = 0;
-        if wire_core::is_only_one() && self.mailbox.may_sleep() {
+        if wire_core::is_only_one() && self.mailbox.may_sleep() && outside::may_sleep(&self.bell) {
             timeout = self.until_next_timer();
         }
         let events = self.events.as_ptr().cast_mut().cast::<libc::epoll_event>();
@@ -235,6 +239,7 @@ impl Monitor {
             Err(errno) => panic!("epoll_pwait2: {}", errno.desc()),
         };
         self.mailbox.awake();
+        outside::awake();
         for index in 0..count {
             // SAFETY: the kernel has filled in `count` events, and nothing else uses the array.
             let event = unsafe { events.add(index).read() };
@@ -328,6 +333,16 @@ impl fmt::Debug for Monitor {
         f.debug_struct("Monitor")
             .field("waiters", &self.waiters)
             .finish_non_exhaustive()
+    }
+}
+
+impl task::Wake for Mailbox {
+    fn wake(self: Arc<Mailbox>) {
+        self.bell.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Mailbox>) {
+        self.bell.ring();
     }
 }
 

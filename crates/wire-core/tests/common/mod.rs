@@ -1,6 +1,8 @@
 //! Memory for the tests, since this crate has no stacks of its own, and small helpers.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub(crate) mod event;
+
 use std::cell::{Cell, RefCell};
 use std::process::{Command, Output};
 use std::ptr::NonNull;
