@@ -1,11 +1,13 @@
 //! Measuring against peers. The programs live in the separate workspace `bench/`, so that what
 //! they depend on (tokio and others) never enters the library's own lock file.
 
+use std::process::Command;
+
 use clap::Subcommand;
 
 use crate::ci;
 use crate::metadata::Metadata;
-use crate::run;
+use crate::run::{self, Problem};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -22,6 +24,8 @@ enum Which {
 }
 
 #[derive(clap::Args)]
+// So that `--help` is the benchmark's.
+#[command(disable_help_flag = true)]
 struct Forwarded {
     /// Handed on to the benchmark (`--check`, `--help`, …)
     #[arg(
@@ -36,31 +40,43 @@ pub(crate) fn run(args: &Args) -> run::Result {
     if !run::root().join("bench/Cargo.toml").is_file() {
         return run::failed("there is no workspace in bench/");
     }
-    let (package, forwarded) = match &args.which {
-        Which::Core(forwarded) => ("bench-core", forwarded),
-        Which::Web(forwarded) => ("bench-web", forwarded),
-    };
-    let in_bench = |command| {
-        run::cargo([
-            command,
-            "--release",
-            "--manifest-path",
-            "bench/Cargo.toml",
-            "--package",
-            package,
-        ])
-    };
+    match &args.which {
+        Which::Core(forwarded) => core(forwarded),
+        Which::Web(forwarded) => web(forwarded),
+    }
+}
+
+/// A cargo command on one package of the other workspace.
+fn in_bench(command: &str, package: &str) -> Command {
+    run::cargo([
+        command,
+        "--release",
+        "--manifest-path",
+        "bench/Cargo.toml",
+        "--package",
+        package,
+    ])
+}
+
+fn core(forwarded: &Forwarded) -> run::Result {
+    // `run` builds no more than the harness; the program that counts allocations is beside it.
+    run::status(&mut in_bench("build", "bench-core"))?;
+    let mut cargo = in_bench("run", "bench-core");
+    cargo.args(["--quiet", "--"]).args(&forwarded.arguments);
+    // It ends on its verdict, after which nothing may follow.
+    run::status(&mut cargo).map_err(|_| Problem::Summarised)
+}
+
+fn web(forwarded: &Forwarded) -> run::Result {
     // `run` builds no more than the harness; the peers are binaries beside it.
-    run::status(&mut in_bench("build"))?;
-    let mut cargo = in_bench("run");
+    run::status(&mut in_bench("build", "bench-web"))?;
+    let mut cargo = in_bench("run", "bench-web");
     cargo.arg("--");
-    if let Which::Web(_) = args.which {
-        let workspace = Metadata::read()?;
-        for (option, example) in [("--server", "web"), ("--load", "load")] {
-            cargo
-                .arg(option)
-                .arg(ci::release_example(example, "bench", &workspace)?);
-        }
+    let workspace = Metadata::read()?;
+    for (option, example) in [("--server", "web"), ("--load", "load")] {
+        cargo
+            .arg(option)
+            .arg(ci::release_example(example, "bench", &workspace)?);
     }
     run::status(cargo.args(&forwarded.arguments))
 }

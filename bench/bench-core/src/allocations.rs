@@ -1,51 +1,127 @@
-//! How often wires ask the allocator: the other program of this package counts, since counting would
-//! slow down the participants that do.
+//! How often the allocator is asked; the other program of this package counts, as counting would slow
+//! down those who do.
 
-use std::process::Command;
+use bench_core::participant::Participant;
+use bench_core::row::Row;
+use bench_core::{Cost, Plan};
 
-use crate::report::{Verdict, did_not_run};
+use crate::Outcome;
+use crate::rounds::{arguments, cost, program};
+use crate::verdict::Verdict;
 
-/// Prints the counts; each must be zero.
+/// What wires may not allocate in.
+const OPERATIONS: u64 = 100_000;
+/// A thread is started a thousand times as slowly as a wire.
+const OF_THREADS: u64 = 2_000;
+
+/// What is only asked of wires, by the name that the other program knows.
+const MORE: [(&str, &str); 3] = [
+    ("join", "create + join with a result"),
+    ("full", "create in a full pool"),
+    ("scope", "create in a scope"),
+];
+
+/// Prints the counts. Those of wires must be zero.
 pub(crate) fn section() -> Vec<Verdict> {
-    println!("\nallocations over 100,000 operations");
-    let program = std::env::current_exe().map(|me| me.with_file_name("allocations"));
-    let output = program.and_then(|program| Command::new(program).output());
-    let output = match output {
-        Ok(output) if output.status.success() => output,
-        Ok(output) => {
-            let error = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return vec![did_not_run(format!("allocations: {error}"))];
+    println!("\nallocations per operation, over {OPERATIONS} (OS threads: {OF_THREADS})");
+    print!("{:>17}", "");
+    for row in Row::ALL {
+        print!(" {:>26}", row.title());
+    }
+    println!();
+    let mut verdicts = Vec::new();
+    for participant in Participant::ALL {
+        print!("{:>17}", participant.title());
+        for row in Row::ALL {
+            if participant.abstains(row).is_some() {
+                print!(" {:>26}", "–");
+                continue;
+            }
+            let counted = sample(participant, row);
+            print!(" {:>26}", counted.as_ref().map_or("?".to_owned(), each));
+            match (participant, counted) {
+                (Participant::Wires, counted) => verdicts.push(judge(row.title(), counted)),
+                (_, Err(error)) => verdicts.push(Verdict::did_not_run(format!(
+                    "allocations of {}, {}: {error}",
+                    participant.title(),
+                    row.title()
+                ))),
+                _ => {}
+            }
         }
-        Err(error) => return vec![did_not_run(format!("allocations: {error}"))],
-    };
-    let text = String::from_utf8_lossy(&output.stdout);
-    print!("{text}");
-    text.lines().map(judge).collect()
+        println!();
+    }
+    for (name, title) in MORE {
+        let counted = program("allocations")
+            .and_then(|mut program| cost(program.args(["wires", name, &OPERATIONS.to_string()])));
+        let count = counted.as_ref().map_or("?".to_owned(), each);
+        println!("wires, {title}: {count}");
+        verdicts.push(judge(title, counted));
+    }
+    verdicts
 }
 
-fn judge(line: &str) -> Verdict {
-    let what = format!("allocations: {line}");
-    match line
-        .rsplit_once(": ")
-        .map(|(_, count)| count.parse::<u64>())
-    {
-        Some(Ok(0)) => Verdict { what, used: 0.0 },
-        Some(Ok(_)) => Verdict {
-            what,
-            used: f64::MAX,
-        },
-        _ => did_not_run(what),
+fn sample(participant: Participant, row: Row) -> Outcome<Cost> {
+    let operations = match participant {
+        Participant::Threads => OF_THREADS,
+        _ => OPERATIONS,
+    };
+    let plan = Plan {
+        operations,
+        warm_up: operations / 10,
+    };
+    let mut program = program("allocations")?;
+    cost(
+        program
+            .arg("sample")
+            .args(arguments(participant, row, plan)),
+    )
+}
+
+fn each(cost: &Cost) -> String {
+    match cost.allocations {
+        0 => "0".to_owned(),
+        some => format!("{:.3}", some as f64 / cost.operations as f64),
+    }
+}
+
+fn judge(what: &str, counted: Outcome<Cost>) -> Verdict {
+    let what = format!("allocations, {what}");
+    match counted {
+        Ok(cost) if cost.operations < OPERATIONS => {
+            Verdict::did_not_run(format!("{what}: over {} only", cost.operations))
+        }
+        Ok(cost) => {
+            let used = if cost.allocations == 0 {
+                0.0
+            } else {
+                f64::INFINITY
+            };
+            let what = format!("{what}: {} over {}", cost.allocations, cost.operations);
+            Verdict::measured(what, used)
+        }
+        Err(error) => Verdict::did_not_run(format!("{what}: {error}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use super::*;
 
     #[test]
-    fn only_zero_is_kept() {
-        assert!(judge("yield: 0").used <= 1.0);
-        assert!(judge("yield: 1").used > 1.0);
-        assert!(judge("yield").used > 1.0);
+    fn a_single_allocation_is_too_many() {
+        let counted = |operations, allocations| {
+            let cost = Cost {
+                operations,
+                cpu: 1,
+                wall: 1,
+                allocations,
+            };
+            judge("yield", Ok(cost))
+        };
+        assert!(counted(OPERATIONS, 0).kept());
+        assert!(!counted(OPERATIONS, 1).kept());
+        assert!(!counted(OPERATIONS - 1, 0).kept());
+        assert!(!judge("yield", Err("gone".to_owned())).kept());
     }
 }

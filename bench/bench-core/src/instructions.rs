@@ -2,77 +2,115 @@
 
 use std::process::Command;
 
-use crate::Outcome;
-use crate::participant::Participant;
-use crate::report::{Verdict, did_not_run};
-use crate::rows::Row;
+use bench_core::Plan;
+use bench_core::participant::Participant;
+use bench_core::row::Row;
 
-/// The aim for a yield.
+use crate::Outcome;
+use crate::rounds::arguments;
+use crate::verdict::Verdict;
+
+/// What a yield should take.
 const AIM: f64 = 25.0;
 /// What the C library of the same name takes for one.
 const C_LIBRARY: f64 = 52.0;
 
-const FEWER: u64 = 100_000;
-const MORE: u64 = 200_000;
+/// A sample with this many, and one with twice as many, so that what start and end take cancels out.
+const OPERATIONS: u64 = 20_000;
 
-/// Prints the counts, and says whether the aim was reached.
+/// A thousand or more of the same do the same instructions as two; may and threads have more threads
+/// than one, all of which would be counted.
+const ROWS: [Row; 3] = [Row::Yield2, Row::Create, Row::Switch];
+const PARTICIPANTS: [Participant; 4] = [
+    Participant::Wires,
+    Participant::Corosensei,
+    Participant::CorosenseiBoxed,
+    Participant::Tokio,
+];
+
+/// Prints the counts, for information; only what could not be counted falls short.
 pub(crate) fn section() -> Vec<Verdict> {
     println!("\nuser instructions per operation, by callgrind");
-    let mut verdicts = Vec::new();
-    for participant in [Participant::Wires, Participant::Corosensei] {
-        for row in [Row::Yield(2), Row::Create, Row::Switch] {
-            if !participant.takes_part(row) {
+    print!("{:>17}", "");
+    for row in ROWS {
+        print!(" {:>26}", row.title());
+    }
+    println!();
+    let mut failures = Vec::new();
+    for participant in PARTICIPANTS {
+        print!("{:>17}", participant.title());
+        for row in ROWS {
+            if participant.abstains(row).is_some() {
+                print!(" {:>26}", "–");
                 continue;
             }
-            let name = format!("{}, {}", participant.title(), row.title());
-            match per_operation(participant, row) {
-                Ok(count) => {
-                    println!("{name}: {count:.1}");
-                    if (participant, row) == (Participant::Wires, Row::Yield(2)) {
-                        let what = format!(
-                            "instructions of a yield: {count:.1}, at most {AIM} (C library: {C_LIBRARY})"
-                        );
-                        verdicts.push(Verdict {
-                            what,
-                            used: count / AIM,
-                        });
-                    }
-                }
+            match each(participant, row) {
+                Ok(count) => print!(" {count:>26.1}"),
                 Err(error) => {
-                    println!("{name}: not measured: {error}");
-                    verdicts.push(did_not_run(format!("instructions: {name}: {error}")));
+                    print!(" {:>26}", "not measured");
+                    failures.push(Verdict::did_not_run(format!(
+                        "instructions of {}, {}: not measured: {error}",
+                        participant.title(),
+                        row.title()
+                    )));
                 }
             }
         }
+        println!();
     }
-    verdicts
+    println!("the C library takes {C_LIBRARY} for a yield; wires aim at less than {AIM}");
+    failures
 }
 
-/// What start and end take cancels out between two runs of different lengths.
-fn per_operation(participant: Participant, row: Row) -> Outcome<f64> {
-    let (fewer, more) = (
-        total(participant, row, FEWER)?,
-        total(participant, row, MORE)?,
+fn each(participant: Participant, row: Row) -> Outcome<f64> {
+    let (once, twice) = (
+        total(participant, row, OPERATIONS)?,
+        total(participant, row, 2 * OPERATIONS)?,
     );
-    Ok((more - fewer) / (MORE - FEWER) as f64)
+    Ok((twice - once) / OPERATIONS as f64)
 }
 
 fn total(participant: Participant, row: Row, operations: u64) -> Outcome<f64> {
+    let plan = Plan {
+        operations,
+        warm_up: 100,
+    };
     let me = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(me)
-        .args(["sample", &participant.to_string(), &row.to_string()])
-        .args(["--count", &operations.to_string()])
+        .arg("sample")
+        .args(arguments(participant, row, plan))
         .output()
-        .map_err(|error| format!("valgrind: {error}; install the package valgrind"))?;
+        .map_err(|error| {
+            format!("valgrind: {error}; install it with the system's package manager (apt install valgrind)")
+        })?;
     let text = String::from_utf8_lossy(&output.stderr);
-    let count = text
-        .lines()
-        .find_map(|line| line.split_once("Collected : "))
-        .and_then(|(_, count)| count.trim().parse().ok());
-    match count {
+    match collected(&text) {
         Some(count) if output.status.success() => Ok(count),
-        _ => Err(format!("callgrind: {}", text.trim())),
+        _ => Err(format!(
+            "valgrind: {}: {}",
+            output.status,
+            text.lines().last().unwrap_or("silent")
+        )),
+    }
+}
+
+fn collected(text: &str) -> Option<f64> {
+    let (_, count) = text
+        .lines()
+        .find_map(|line| line.split_once("Collected : "))?;
+    count.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::collected;
+
+    #[test]
+    fn the_count_is_found_in_what_callgrind_prints() {
+        let text = "==1== Events    : Ir\n==1== Collected : 123456\n==1==";
+        assert_eq!(collected(text), Some(123_456.0));
+        assert_eq!(collected("==1== Events    : Ir"), None);
     }
 }

@@ -1,152 +1,169 @@
 //! What a switch, a start and a wake-up cost: wires beside corosensei in a `VecDeque` loop, tokio's
 //! `current_thread`, may, and OS threads, in one run.
 //!
-//! Every sample is a process of its own on one processor; within a round the participants take turns,
-//! each round begins with another of them, so that whatever else the machine does hits all. Each ratio
-//! that is checked is the median of the rounds' own ratios.
+//! Every sample is a process of its own on one processor. Within a round the participants take turns,
+//! and each round begins with another of them, so that whatever else the machine does hits all. Time is
+//! processor time, and each ratio that is checked is the median of the rounds' own ratios.
 
 mod allocations;
 mod instructions;
-mod participant;
 mod report;
-mod rows;
-mod stamp;
+mod rounds;
+mod samples;
+mod verdict;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
+use bench_core::Sample;
+use bench_core::participant::Participant;
+use bench_core::row::Row;
 use clap::{Parser, Subcommand};
 
-use participant::Participant;
-use report::Samples;
-use rows::Row;
+use verdict::Verdict;
+
+/// The least number of samples that `--check` accepts.
+const FEWEST: usize = 9;
 
 #[derive(Parser)]
-#[command(about = "Yields, starts and wake-ups: wires beside corosensei, tokio, may, OS threads")]
+#[command(
+    name = "cargo xtask bench core",
+    about = "Yields, starts and wake-ups: wires beside corosensei, tokio, may, OS threads"
+)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Sample>,
+    command: Option<One>,
     #[command(flatten)]
     options: Options,
 }
 
+#[derive(Subcommand)]
+enum One {
+    /// Take one sample: operations, nanoseconds of processor time and of time, allocations
+    Sample(Sample),
+}
+
 #[derive(clap::Args)]
 struct Options {
-    /// Samples of each participant in each row.
+    /// Samples of each participant in each row
     #[arg(long, default_value_t = 11)]
     samples: usize,
-    /// End with an error if a limit is not kept or a participant did not run.
+    /// Milliseconds that a sample takes, after warming up
+    #[arg(long, default_value_t = 150)]
+    milliseconds: u64,
+    /// These rows only, without allocations and instructions
+    #[arg(long, value_delimiter = ',', conflicts_with = "check")]
+    rows: Vec<Row>,
+    /// The processor to measure on; that which is idle most, if not given
+    #[arg(long)]
+    cpu: Option<usize>,
+    /// End with an error if a limit is not kept or somebody did not run
     #[arg(long)]
     check: bool,
-    /// Print every sample.
+    /// Print every sample
     #[arg(long)]
     raw: bool,
 }
-
-#[derive(Subcommand)]
-enum Sample {
-    /// One sample: prints nanoseconds per operation
-    Sample {
-        participant: Participant,
-        row: Row,
-        /// Operations, in place of the row's own number
-        #[arg(long)]
-        count: Option<u64>,
-    },
-}
-
-/// The least number of samples that `--check` accepts.
-const FEWEST: usize = 9;
 
 type Outcome<T> = Result<T, String>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        Some(Sample::Sample {
-            participant,
-            row,
-            count,
-        }) => sample(participant, row, count),
+        Some(One::Sample(sample)) => sample.run().map(|()| ExitCode::SUCCESS),
         None => compare(&cli.options),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("bench-core: {error}");
+        eprintln!("bench core: {error}");
         ExitCode::FAILURE
     })
-}
-
-/// Runs in the process of a sample.
-fn sample(participant: Participant, row: Row, count: Option<u64>) -> Outcome<ExitCode> {
-    pin()?;
-    let count = count.unwrap_or_else(|| participant.operations(row));
-    let nanoseconds = participant
-        .measure(row, count)
-        .ok_or("this participant has nothing like that")?;
-    println!("{nanoseconds}");
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Keeps to the last processor: the first one serves most interrupts.
-fn pin() -> Outcome<()> {
-    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-    use nix::unistd::Pid;
-    let me = Pid::from_raw(0);
-    let allowed = sched_getaffinity(me).map_err(|error| error.to_string())?;
-    let last = (0..CpuSet::count())
-        .rev()
-        .find(|cpu| allowed.is_set(*cpu).unwrap_or(false))
-        .ok_or("no processor to run on")?;
-    let mut set = CpuSet::new();
-    set.set(last).map_err(|error| error.to_string())?;
-    sched_setaffinity(me, &set).map_err(|error| error.to_string())
 }
 
 fn compare(options: &Options) -> Outcome<ExitCode> {
-    if options.samples == 0 || (options.check && options.samples < FEWEST) {
+    if options.samples == 0 || options.milliseconds == 0 {
+        return Err("without samples there is nothing to compare".to_owned());
+    }
+    if options.check && options.samples < FEWEST {
         return Err(format!("--check wants at least {FEWEST} samples"));
     }
-    bench_stats::print_versions(
-        include_str!("../../Cargo.lock"),
-        &["corosensei", "tokio", "may"],
-    );
+    let cpu = match options.cpu {
+        Some(cpu) => cpu,
+        None => rounds::idlest()?,
+    };
+    let lock = include_str!("../../Cargo.lock");
     println!(
-        "wire-core's switch: {}; stacks of 32 KiB with a guard page, from one mapping",
+        "{}\non processor {cpu}; wire-core's switch: {}",
+        bench_stats::versions(lock, &["corosensei", "tokio", "may"]),
         wire_core::BACKEND
     );
-    let mut samples = Samples::default();
-    for round in 0..options.samples {
-        eprint!("\rround {} of {}", round + 1, options.samples);
-        for row in Row::ALL {
-            let takers = Participant::ALL.len();
-            for turn in 0..takers {
-                let participant = Participant::ALL[(turn + round) % takers];
-                if participant.takes_part(row) {
-                    samples.add(participant, row, in_a_process(participant, row));
-                }
-            }
-        }
+    for participant in Participant::ALL {
+        println!(
+            "{:>17}: {}",
+            participant.title(),
+            participant.configuration()
+        );
     }
-    eprintln!();
-    let mut verdicts = report::times(&samples, options.raw);
-    verdicts.extend(allocations::section());
-    verdicts.extend(instructions::section());
-    let kept = report::verdict(&verdicts);
-    Ok(if options.check && !kept {
+    let mut rows = if options.rows.is_empty() {
+        Row::ALL.to_vec()
+    } else {
+        options.rows.clone()
+    };
+    if !rows.contains(&Row::Yield2) {
+        // Others are measured against it.
+        rows.insert(0, Row::Yield2);
+    }
+    let samples = rounds::take(options, &rows, cpu);
+    report::times(&samples, options.raw);
+    let mut verdicts = verdict::of_times(&samples);
+    verdicts.push(verdict::of_backend(wire_core::BACKEND));
+    report::limits(&samples, &verdicts);
+    if options.rows.is_empty() {
+        verdicts.extend(allocations::section());
+        verdicts.extend(instructions::section());
+    }
+    Ok(conclude(&verdicts, options.check))
+}
+
+/// Prints the last lines. A failure only with `check`, but then whatever fell short.
+fn conclude(verdicts: &[Verdict], check: bool) -> ExitCode {
+    let kept = verdicts.iter().filter(|one| one.kept()).count();
+    println!("\n{kept} of {} kept", verdicts.len());
+    for verdict in verdicts.iter().filter(|one| !one.kept()) {
+        println!("falls short: {}", verdict.what);
+    }
+    let Some(worst) = verdict::worst(verdicts) else {
+        return ExitCode::FAILURE;
+    };
+    println!("worst: {worst}");
+    if check && kept < verdicts.len() {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
-    })
+    }
 }
 
-fn in_a_process(participant: Participant, row: Row) -> Outcome<f64> {
-    let me = std::env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new(me)
-        .args(["sample", &participant.to_string(), &row.to_string()])
-        .output()
-        .map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    match text.trim().parse() {
-        Ok(nanoseconds) if output.status.success() => Ok(nanoseconds),
-        _ => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+#[cfg(test)]
+mod tests {
+    use std::process::ExitCode;
+
+    use super::{Verdict, conclude};
+
+    #[test]
+    fn only_a_check_fails_and_only_if_something_falls_short() {
+        let outcome = |used, check| {
+            let verdicts = [
+                Verdict::measured("a row", 0.5),
+                Verdict::measured("another", used),
+            ];
+            format!("{:?}", conclude(&verdicts, check))
+        };
+        let (success, failure) = (
+            format!("{:?}", ExitCode::SUCCESS),
+            format!("{:?}", ExitCode::FAILURE),
+        );
+        assert_eq!(outcome(1.0, true), success);
+        assert_eq!(outcome(1.01, true), failure);
+        assert_eq!(outcome(f64::NAN, true), failure);
+        assert_eq!(outcome(1.01, false), success);
+        assert_eq!(format!("{:?}", conclude(&[], true)), failure);
     }
 }

@@ -6,94 +6,164 @@ mod threads;
 mod tokio;
 mod wires;
 
-use std::fmt;
-
 use clap::ValueEnum;
 
-use crate::rows::Row;
+use crate::row::Row;
+use crate::{Cost, Plan, stamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Participant {
+pub enum Participant {
     Wires,
+    /// In a `VecDeque` loop, on its own stacks
     Corosensei,
+    /// The same on stacks in one mapping
+    CorosenseiArena,
+    /// The same, with pointers in the queue
+    CorosenseiBoxed,
     Tokio,
     May,
     Threads,
 }
 
 impl Participant {
-    pub(crate) const ALL: [Participant; 5] = [
+    pub const ALL: [Participant; 7] = [
         Participant::Wires,
         Participant::Corosensei,
+        Participant::CorosenseiArena,
+        Participant::CorosenseiBoxed,
         Participant::Tokio,
         Participant::May,
         Participant::Threads,
     ];
 
-    pub(crate) const fn title(self) -> &'static str {
+    /// The column's head.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
         match self {
             Participant::Wires => "wires",
-            Participant::Corosensei => "corosensei + VecDeque",
-            Participant::Tokio => "tokio current_thread",
+            Participant::Corosensei => "corosensei",
+            Participant::CorosenseiArena => "corosensei, arena",
+            Participant::CorosenseiBoxed => "corosensei, boxed",
+            Participant::Tokio => "tokio",
             Participant::May => "may",
             Participant::Threads => "OS threads",
         }
     }
 
-    /// corosensei alone has no scheduler that could wake; nobody wants 30,000 OS threads.
-    pub(crate) const fn takes_part(self, row: Row) -> bool {
-        !matches!(
-            (self, row),
-            (Participant::Corosensei, Row::Switch) | (Participant::Threads, Row::Yield(30_000))
-        )
-    }
-
-    /// How many operations make a sample of 50 to 200 ms.
-    pub(crate) const fn operations(self, row: Row) -> u64 {
-        let millions = match self {
-            Participant::Wires => 30,
-            Participant::Corosensei => 10,
-            Participant::Tokio | Participant::May => 3,
-            Participant::Threads => 0,
-        };
-        let many = match row {
-            Row::Yield(30_000) if !matches!(self, Participant::May) => millions * 400_000,
-            Row::Yield(_) | Row::Switch => millions * 1_000_000,
-            Row::Create => millions * 200_000,
-        };
-        match (self, row) {
-            // Beside anything else that wants the processor, each yield of a thread takes milliseconds.
-            (Participant::Threads, Row::Create) => 3_000,
-            (Participant::Threads, _) => 10_000,
-            _ => many,
+    /// How it is run.
+    #[must_use]
+    pub const fn configuration(self) -> &'static str {
+        match self {
+            Participant::Wires => wires::CONFIGURATION,
+            Participant::Corosensei => corosensei::CONFIGURATION,
+            Participant::CorosenseiArena => corosensei::ARENA_CONFIGURATION,
+            Participant::CorosenseiBoxed => corosensei::BOXED_CONFIGURATION,
+            Participant::Tokio => tokio::CONFIGURATION,
+            Participant::May => may::CONFIGURATION,
+            Participant::Threads => threads::CONFIGURATION,
         }
     }
 
-    /// Nanoseconds per operation; `None` if there is nothing like it.
-    pub(crate) fn measure(self, row: Row, operations: u64) -> Option<f64> {
+    /// Why there is nothing to measure, if that is so.
+    #[must_use]
+    pub const fn abstains(self, row: Row) -> Option<&'static str> {
+        match (self, row) {
+            (
+                Participant::Corosensei
+                | Participant::CorosenseiArena
+                | Participant::CorosenseiBoxed,
+                Row::Switch,
+            ) => Some("it has no scheduler that could be told to wake somebody"),
+            (Participant::CorosenseiBoxed, Row::Create) => Some("nothing is queued here"),
+            (Participant::Threads, Row::Yield30000) => {
+                Some("30,000 threads are more than systems are set up for")
+            }
+            _ => None,
+        }
+    }
+
+    /// Does the operations of a row and says what they cost. Once in a process.
+    ///
+    /// # Errors
+    ///
+    /// If it abstains, or did something else than it was told.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no room.
+    pub fn measure(self, row: Row, plan: Plan) -> Result<Cost, String> {
+        if let Some(why) = self.abstains(row) {
+            return Err(why.to_owned());
+        }
         let measure = match self {
             Participant::Wires => wires::measure,
             Participant::Corosensei => corosensei::measure,
+            Participant::CorosenseiArena => corosensei::measure_in_arena,
+            Participant::CorosenseiBoxed => corosensei::measure_boxed,
             Participant::Tokio => tokio::measure,
             Participant::May => may::measure,
             Participant::Threads => threads::measure,
         };
-        self.takes_part(row).then(|| measure(row, operations))
+        let work = match row {
+            Row::Yield2 => Work::Yield(2),
+            Row::Yield1000 => Work::Yield(1_000),
+            Row::Yield30000 => Work::Yield(30_000),
+            Row::Create => Work::Create,
+            Row::Switch => Work::Switch,
+        };
+        match work {
+            Work::Yield(number) => {
+                let each = plan.each(number);
+                measure(work, each);
+                stamp::cost(each.operations * number as u64)
+            }
+            Work::Switch => {
+                let each = plan.each(2);
+                measure(work, each);
+                stamp::cost(each.operations * 2)
+            }
+            Work::Create => {
+                measure(work, plan);
+                let (done, told) = (done(), plan.warm_up + plan.operations);
+                if done != told {
+                    return Err(format!("of {told} started, {done} ran"));
+                }
+                stamp::cost(plan.operations)
+            }
+        }
     }
 }
 
-impl fmt::Display for Participant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = self.to_possible_value().expect("all have a name");
-        f.write_str(value.get_name())
+/// A row as the participants see it; the plan beside it is that of each one who works.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    Yield(usize),
+    Create,
+    /// Where a wake-up that comes too early is remembered (everywhere but with wires), the second of
+    /// the two begins by waiting: both would else find one waiting every other time, and not switch.
+    Switch,
+}
+
+/// What a created one does: the same for all, and seen from outside.
+mod job {
+    use std::hint::black_box;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    static DONE: AtomicU64 = AtomicU64::new(0);
+
+    #[inline(always)]
+    pub(super) fn run(number: u64) {
+        // Not an atomic addition: only one of them runs at a time, and it would cost them all.
+        DONE.store(DONE.load(Relaxed) + black_box(1), Relaxed);
+        black_box(number);
+    }
+
+    pub(super) fn done() -> u64 {
+        DONE.load(Relaxed)
     }
 }
 
-/// The yields of each of `number`, warm-up apart.
-const fn each(operations: u64, number: usize) -> u64 {
-    let each = operations / number as u64;
-    if each == 0 { 1 } else { each }
-}
+use job::done;
 
-/// Rounds of yields before time is taken.
-const WARM_UP: u64 = 3;
+#[cfg(test)]
+mod tests;

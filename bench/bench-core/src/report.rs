@@ -1,185 +1,109 @@
-//! The tables, and the verdict.
+//! The tables of times.
 
-use std::collections::BTreeMap;
+use bench_core::participant::Participant;
+use bench_core::row::Reference;
+use bench_stats::{median, range};
 
-use bench_stats::{median, median_ratio};
+use crate::samples::Samples;
+use crate::verdict::Verdict;
 
-use crate::Outcome;
-use crate::participant::Participant;
-use crate::rows::Row;
+/// Below this share of the processor, a sample has company that may disturb its caches as well.
+const BUSY: f64 = 0.9;
 
-/// All samples, in the order of the rounds.
-#[derive(Default)]
-pub(crate) struct Samples {
-    taken: BTreeMap<(Row, Participant), Vec<f64>>,
-    failures: BTreeMap<(Row, Participant), String>,
-}
-
-impl Samples {
-    pub(crate) fn add(&mut self, participant: Participant, row: Row, sample: Outcome<f64>) {
-        match sample {
-            Ok(nanoseconds) => self
-                .taken
-                .entry((row, participant))
-                .or_default()
-                .push(nanoseconds),
-            Err(error) => {
-                self.failures.insert((row, participant), error);
-            }
-        }
-    }
-
-    fn of(&self, row: Row, participant: Participant) -> &[f64] {
-        self.taken
-            .get(&(row, participant))
-            .map_or(&[], Vec::as_slice)
-    }
-}
-
-/// One thing that was to hold.
-#[derive(Debug)]
-pub(crate) struct Verdict {
-    pub(crate) what: String,
-    /// How much of the limit was used; 1 is just right, infinity what did not run.
-    pub(crate) used: f64,
-}
-
-/// Prints the rows, and says which limits were kept.
-pub(crate) fn times(samples: &Samples, raw: bool) -> Vec<Verdict> {
-    println!("\nnanoseconds per operation: median of samples (least..most)");
-    print!("{:<30}", "");
-    for participant in Participant::ALL {
-        print!(" {:>23}", participant.title());
+/// Prints the table of times, and how much the machine was disturbed.
+pub(crate) fn times(samples: &Samples, raw: bool) {
+    println!("\nnanoseconds of processor time per operation: median (least..most)");
+    print!("{:>17}", "");
+    for row in samples.rows() {
+        print!(" {:>26}", row.title());
     }
     println!();
-    for row in Row::ALL {
-        print!("{:<30}", row.title());
-        for participant in Participant::ALL {
-            print!(" {:>23}", cell(samples.of(row, participant)));
+    for participant in Participant::ALL {
+        print!("{:>17}", participant.title());
+        for row in samples.rows() {
+            print!(" {:>26}", cell(&samples.times(row, participant)));
         }
         println!();
     }
-    if raw {
-        println!("\nsamples");
-        for ((row, participant), values) in &samples.taken {
-            println!("{row} {participant}: {values:.2?}");
+    let all = || {
+        samples
+            .rows()
+            .flat_map(|row| Participant::ALL.map(|one| (row, one)))
+    };
+    for (row, participant) in all() {
+        if let Some(why) = participant.abstains(row) {
+            println!("– {}, {}: {why}", participant.title(), row.title());
         }
     }
-    println!("\nlimits: the median of the rounds' ratios");
-    let mut verdicts: Vec<Verdict> = Row::ALL.iter().map(|row| limit(*row, samples)).collect();
-    for verdict in &verdicts {
-        println!("{}", verdict.what);
+    if raw {
+        println!("\nsamples");
+        for (row, participant) in all() {
+            let times = samples.times(row, participant);
+            if !times.is_empty() {
+                println!("{}, {}: {times:.2?}", participant.title(), row.title());
+            }
+        }
     }
-    for ((row, participant), error) in &samples.failures {
-        let what = format!("{participant} did not run {row}: {error}");
-        println!("{what}");
-        verdicts.push(did_not_run(what));
-    }
-    verdicts
+    // may and threads also wait for the kernel.
+    let shares: Vec<f64> = all()
+        .filter(|(_, one)| !matches!(one, Participant::May | Participant::Threads))
+        .flat_map(|(row, participant)| samples.costs(row, participant))
+        .map(|cost| cost.cpu as f64 / cost.wall as f64)
+        .collect();
+    let busy = shares.iter().filter(|share| **share < BUSY).count();
+    println!(
+        "share of the processor that samples had: median {:.0} %; {busy} of {} had less than {:.0} %{}",
+        median(&shares) * 100.0,
+        shares.len(),
+        BUSY * 100.0,
+        if busy * 10 > shares.len() {
+            ": the machine is busy, better measure again"
+        } else {
+            ""
+        }
+    );
 }
 
 fn cell(values: &[f64]) -> String {
     if values.is_empty() {
-        return "-".to_owned();
+        return "–".to_owned();
     }
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    let digits = usize::from(most < 100.0);
+    let (least, most) = range(values);
+    let digits = usize::from(most < 1000.0);
     format!(
         "{:.digits$} ({least:.digits$}..{most:.digits$})",
         median(values)
     )
 }
 
-fn limit(row: Row, samples: &Samples) -> Verdict {
-    let (limit, whose, which) = row.limit();
-    let (ours, theirs) = (
-        samples.of(row, Participant::Wires),
-        samples.of(which, whose),
-    );
-    let name = format!("{}, of {}: {}", row.title(), whose.title(), which.title());
-    // A round that one of them missed would set the others against the wrong ones.
-    if ours.is_empty() || ours.len() != theirs.len() {
-        return did_not_run(format!("{name}: not measured"));
+/// Prints what was to hold, and beside it what corosensei can do with pointers in its queue.
+pub(crate) fn limits(samples: &Samples, verdicts: &[Verdict]) {
+    println!("\nlimits: median of the rounds' ratios");
+    for verdict in verdicts {
+        println!("{verdict}");
     }
-    let ratio = median_ratio(ours, theirs);
-    Verdict {
-        what: format!("{name}: {ratio:.3}, at most {limit}"),
-        used: ratio / limit,
+    let boxed = Participant::CorosenseiBoxed;
+    for row in samples.rows() {
+        let ratios = samples.ratios((row, Participant::Wires), (row, boxed));
+        if !ratios.is_empty() && matches!(row.limit().1, Reference::Corosensei) {
+            println!(
+                "{} of \"{}\": {:.3}, for information",
+                row.title(),
+                boxed.title(),
+                median(&ratios)
+            );
+        }
     }
-}
-
-pub(crate) fn did_not_run(what: String) -> Verdict {
-    Verdict {
-        what,
-        used: f64::INFINITY,
-    }
-}
-
-/// Prints the worst of all; whether everything was kept.
-pub(crate) fn verdict(verdicts: &[Verdict]) -> bool {
-    let worst = verdicts.iter().max_by(|a, b| a.used.total_cmp(&b.used));
-    let worst = worst.expect("there are limits");
-    let short = verdicts.iter().filter(|one| one.used > 1.0).count();
-    println!(
-        "\n{} of {} limits kept",
-        verdicts.len() - short,
-        verdicts.len()
-    );
-    let word = if short > 0 { "falls short" } else { "kept" };
-    println!("worst ({word}): {}", worst.what);
-    short == 0
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Samples, did_not_run, limit, times, verdict};
-    use crate::participant::Participant::{Corosensei, Wires};
-    use crate::rows::Row;
-
-    fn samples(ours: &[f64], theirs: &[f64]) -> Samples {
-        let mut samples = Samples::default();
-        for (participant, values) in [(Wires, ours), (Corosensei, theirs)] {
-            for value in values {
-                samples.add(participant, Row::Create, Ok(*value));
-            }
-        }
-        samples
-    }
+    use super::cell;
 
     #[test]
-    fn rounds_are_compared_with_themselves() {
-        // Of the medians, this would be 20 of 20.
-        let got = limit(
-            Row::Create,
-            &samples(&[10.0, 20.0, 60.0], &[20.0, 40.0, 15.0]),
-        );
-        assert_eq!(got.used, 0.5);
-    }
-
-    #[test]
-    fn one_that_falls_short_is_named_and_fails() {
-        let kept = limit(Row::Create, &samples(&[1.0], &[1.0]));
-        assert!(verdict(&[kept]));
-        let kept = limit(Row::Create, &samples(&[1.0], &[1.0]));
-        let short = limit(Row::Create, &samples(&[1.01], &[1.0]));
-        assert!(!verdict(&[kept, short]));
-    }
-
-    #[test]
-    fn what_did_not_run_falls_short() {
-        assert!(!verdict(&[limit(
-            Row::Create,
-            &samples(&[1.0, 1.0], &[1.0])
-        )]));
-        assert!(!verdict(&[did_not_run("a peer".to_owned())]));
-        let mut failed = samples(&[1.0], &[1.0]);
-        failed.add(Corosensei, Row::Yield(2), Err("no such machine".to_owned()));
-        let verdicts = times(&failed, false);
-        assert!(
-            verdicts
-                .iter()
-                .any(|one| one.what.contains("no such machine"))
-        );
+    fn cells_have_median_and_range() {
+        assert_eq!(cell(&[2.0, 1.0, 4.0]), "2.0 (1.0..4.0)");
+        assert_eq!(cell(&[2000.4]), "2000 (2000..2000)");
+        assert_eq!(cell(&[]), "–");
     }
 }

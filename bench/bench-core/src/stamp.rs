@@ -1,21 +1,67 @@
-//! When a measurement began and ended, as one of those measured saw it.
+//! When a measurement began and ended, as one of those measured saw it, and what was spent in between.
 
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::Duration;
 
-static BEGIN: OnceLock<Instant> = OnceLock::new();
-static END: OnceLock<Instant> = OnceLock::new();
+use nix::time::{ClockId, clock_gettime};
 
-pub(crate) fn begin() {
-    BEGIN.get_or_init(Instant::now);
+use crate::Cost;
+
+static BEGIN: OnceLock<Stamp> = OnceLock::new();
+static END: OnceLock<Stamp> = OnceLock::new();
+static ALLOCATIONS: OnceLock<fn() -> u64> = OnceLock::new();
+
+struct Stamp {
+    cpu: Duration,
+    wall: Duration,
+    allocations: u64,
 }
 
-pub(crate) fn end() {
-    END.get_or_init(Instant::now);
+impl Stamp {
+    #[inline(never)]
+    fn now() -> Stamp {
+        let clock = |id| Duration::from(clock_gettime(id).expect("Linux has this clock"));
+        Stamp {
+            cpu: clock(ClockId::CLOCK_PROCESS_CPUTIME_ID),
+            wall: clock(ClockId::CLOCK_MONOTONIC),
+            allocations: ALLOCATIONS.get().map_or(0, |count| count()),
+        }
+    }
 }
 
-/// Nanoseconds per operation between the two.
-pub(crate) fn per(operations: u64) -> f64 {
-    let (begin, end) = (BEGIN.get().expect("begun"), END.get().expect("ended"));
-    end.duration_since(*begin).as_nanos() as f64 / operations as f64
+/// From now on, what `count` says is read as well.
+///
+/// # Panics
+///
+/// If called twice.
+pub fn count_allocations(count: fn() -> u64) {
+    ALLOCATIONS.set(count).expect("called once");
+}
+
+/// The first call counts.
+pub fn begin() {
+    BEGIN.get_or_init(Stamp::now);
+}
+
+/// The first call counts.
+pub fn end() {
+    END.get_or_init(Stamp::now);
+}
+
+/// What these operations between the two came to.
+///
+/// # Errors
+///
+/// If one of the two was never called.
+pub fn cost(operations: u64) -> Result<Cost, String> {
+    let (Some(begin), Some(end)) = (BEGIN.get(), END.get()) else {
+        return Err("the measurement did not get to its end".to_owned());
+    };
+    let nanoseconds = |duration: Duration| duration.as_nanos() as u64;
+    Ok(Cost {
+        operations,
+        cpu: nanoseconds(end.cpu - begin.cpu),
+        wall: nanoseconds(end.wall - begin.wall),
+        allocations: end.allocations - begin.allocations,
+    })
 }

@@ -12,9 +12,9 @@ mod stats;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bench_stats::{median, range, ratios};
 use clap::Parser;
 
-use bench_stats::median;
 use server::Server;
 use stats::Samples;
 
@@ -77,9 +77,12 @@ fn main() -> ExitCode {
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn run(options: &Options) -> Outcome<Vec<String>> {
-    bench_stats::print_versions(
-        include_str!("../../Cargo.lock"),
-        &["tokio", "mio", "httparse"],
+    println!(
+        "{}",
+        bench_stats::versions(
+            include_str!("../../Cargo.lock"),
+            &["tokio", "mio", "httparse"]
+        )
     );
     let mut failures = Vec::new();
     for connections in &options.connections {
@@ -126,16 +129,16 @@ fn section(options: &Options, connections: u32, failures: &mut Vec<String>) -> O
         "server", "CPU ns/req", "min..max", "of the plain", "req/s", "p50 us", "p99 us"
     );
     let plain = servers[0].2.cpu.clone();
-    let mut ratios = Vec::new();
+    let mut of_plain = Vec::new();
     for (name, _, samples) in &servers {
         // Round by round, since neighbours in time saw the same machine.
-        let paired: Vec<f64> = samples.cpu.iter().zip(&plain).map(|(a, b)| a / b).collect();
-        let (low, high) = samples.range();
+        let paired = median(&ratios(&samples.cpu, &plain));
+        let (low, high) = range(&samples.cpu);
         println!(
             "{name:<22} {:>10.0} {:>19} {:>14.3} {:>10.0} {:>9.0} {:>9.0}",
             median(&samples.cpu),
             format!("{low:.0}..{high:.0}"),
-            median(&paired),
+            paired,
             median(&samples.rate),
             median(&samples.p50),
             median(&samples.p99),
@@ -143,7 +146,7 @@ fn section(options: &Options, connections: u32, failures: &mut Vec<String>) -> O
         if options.raw {
             println!("  raw CPU ns/req: {:.0?}", samples.cpu);
         }
-        ratios.push(median(&paired));
+        of_plain.push(paired);
         if samples.errors > 0 {
             failures.push(format!(
                 "{name}, {connections} connections: {} socket errors",
@@ -151,25 +154,19 @@ fn section(options: &Options, connections: u32, failures: &mut Vec<String>) -> O
             ));
         }
     }
-    let tokio: Vec<f64> = servers[2]
-        .2
-        .cpu
-        .iter()
-        .zip(&servers[1].2.cpu)
-        .map(|(a, b)| a / b)
-        .collect();
-    println!("wires of tokio: {:.3}", median(&tokio));
+    let tokio = median(&ratios(&servers[2].2.cpu, &servers[1].2.cpu));
+    println!("wires of tokio: {:.3}", tokio);
     if CHECKED.contains(&connections) {
-        if ratios[2] > AGAINST_PLAIN {
+        if of_plain[2] > AGAINST_PLAIN {
             failures.push(format!(
                 "{connections} connections: {:.3} of the plain loop, at most {AGAINST_PLAIN}",
-                ratios[2]
+                of_plain[2]
             ));
         }
-        if median(&tokio) > 1.0 {
+        if tokio > 1.0 {
             failures.push(format!(
                 "{connections} connections: {:.3} of tokio, at most 1",
-                median(&tokio)
+                tokio
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! Samples of one server.
+//! What the rounds gave.
 
 use crate::server::Load;
 
@@ -21,10 +21,5 @@ impl Samples {
         self.p99.push(load.p99);
         self.requests += load.requests;
         self.errors += load.errors;
-    }
-
-    pub(crate) fn range(&self) -> (f64, f64) {
-        let low = self.cpu.iter().copied().fold(f64::INFINITY, f64::min);
-        (low, self.cpu.iter().copied().fold(0.0, f64::max))
     }
 }

@@ -1,106 +1,98 @@
 //! may, with one worker.
 
-use std::hint::black_box;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use may::coroutine::{self, Coroutine};
 
-use super::{WARM_UP, each};
-use crate::rows::Row;
-use crate::stamp;
+use super::{Work, job};
+use crate::{Plan, stamp};
 
-pub(super) fn measure(row: Row, operations: u64) -> f64 {
-    // Room for all stacks, so that none has to be unmapped and mapped again.
-    may::config().set_workers(1).set_pool_capacity(31_000);
-    match row {
-        Row::Yield(coroutines) => yields(coroutines, operations),
-        Row::Create => create(operations),
-        Row::Switch => switch(operations),
-    }
-}
+pub(super) const CONFIGURATION: &str = "one worker, default features off (no work stealing), its \
+     default stacks (32 KiB); Builder::spawn_local to create, park and unpark for suspend + resume";
 
-/// Its queue is not first in, first out, so the time is that from the moment when all have begun until the
-/// last has ended.
-fn yields(coroutines: usize, operations: u64) -> f64 {
-    static HERE: AtomicUsize = AtomicUsize::new(0);
-    static GONE: AtomicUsize = AtomicUsize::new(0);
-    let each = each(operations, coroutines);
-    // Started by a coroutine, which the worker thread does not have to compete with.
-    let all = may::go!(move || {
-        let handles: Vec<_> = (0..coroutines)
-            .map(|_| {
-                may::go!(move || {
-                    if HERE.fetch_add(1, Relaxed) + 1 == coroutines {
-                        stamp::begin();
-                    }
-                    while HERE.load(Relaxed) < coroutines {
-                        coroutine::yield_now();
-                    }
-                    for _ in 0..each {
-                        coroutine::yield_now();
-                    }
-                    if GONE.fetch_add(1, Relaxed) + 1 == coroutines {
-                        stamp::end();
-                    }
-                })
-            })
-            .collect();
-        for handle in handles {
-            handle.join().expect("no panic");
-        }
+pub(super) fn measure(work: Work, plan: Plan) {
+    in_coroutine(move || match work {
+        Work::Yield(coroutines) => yields(coroutines, plan, |_| ()),
+        Work::Create => create(plan),
+        Work::Switch => switch(plan, |_| ()),
     });
-    all.join().expect("no panic");
-    stamp::per(each * coroutines as u64)
 }
 
-fn create(operations: u64) -> f64 {
-    // In a coroutine, since joining from a thread would wake that one up each time.
-    let all = may::go!(move || {
-        let start = |number: u64| {
-            let handle = may::go!(move || black_box(number));
-            handle.join().expect("no panic");
-        };
-        (0..1_000).for_each(start);
-        stamp::begin();
-        (0..operations).for_each(start);
-        stamp::end();
-    });
-    all.join().expect("no panic");
-    stamp::per(operations)
+/// Everything happens on the worker: from another thread, each start would be a message.
+pub(super) fn in_coroutine(f: impl FnOnce() + Send + 'static) {
+    may::config().set_workers(1);
+    may::go!(f).join().expect("no panic");
 }
 
-fn switch(operations: u64) -> f64 {
-    static HANDLES: [OnceLock<Coroutine>; 2] = [const { OnceLock::new() }; 2];
-    let each = each(operations, 2);
-    let handles = [0, 1].map(|number| {
+pub(super) fn yields(coroutines: usize, each: Plan, note: impl Fn(usize) + Copy + Send + 'static) {
+    let start = |number| {
         may::go!(move || {
-            HANDLES[number].get_or_init(coroutine::current);
-            let other = loop {
-                match HANDLES[1 - number].get() {
-                    Some(other) => break other,
-                    None => coroutine::yield_now(),
+            let yields = |times| {
+                for _ in 0..times {
+                    note(number);
+                    coroutine::yield_now();
                 }
             };
-            for _ in 0..WARM_UP {
-                other.unpark();
-                coroutine::park();
-            }
+            yields(each.warm_up);
             if number == 0 {
                 stamp::begin();
             }
-            for _ in 0..each {
-                other.unpark();
+            yields(each.operations);
+            if number == 0 {
+                stamp::end();
+            }
+        })
+    };
+    let handles: Vec<_> = (0..coroutines).map(start).collect();
+    for handle in handles {
+        handle.join().expect("no panic");
+    }
+}
+
+fn create(plan: Plan) {
+    let start = |number: u64| {
+        // Its documentation prefers `go!`, but that writes to an eventfd each time.
+        let builder = coroutine::Builder::new();
+        // SAFETY: the job keeps nothing in thread-local storage and hardly uses its stack.
+        let handle = unsafe { builder.spawn_local(move || job::run(number)) };
+        handle.expect("room for another");
+    };
+    (0..plan.warm_up).for_each(start);
+    stamp::begin();
+    (0..plan.operations).for_each(start);
+    stamp::end();
+}
+
+pub(super) fn switch(each: Plan, note: impl Fn(usize) + Copy + Send + 'static) {
+    let handles = Arc::new([const { OnceLock::<Coroutine>::new() }; 2]);
+    let both = [0, 1].map(|number| {
+        let handles = Arc::clone(&handles);
+        may::go!(move || {
+            handles[number].get_or_init(coroutine::current);
+            coroutine::yield_now();
+            let other = handles[1 - number].get().expect("it began as well");
+            if number == 1 {
                 coroutine::park();
             }
+            let switches = |times| {
+                for _ in 0..times {
+                    note(number);
+                    other.unpark();
+                    coroutine::park();
+                }
+            };
+            switches(each.warm_up);
+            if number == 0 {
+                stamp::begin();
+            }
+            switches(each.operations);
             if number == 0 {
                 stamp::end();
             }
             other.unpark();
         })
     });
-    for handle in handles {
+    for handle in both {
         handle.join().expect("no panic");
     }
-    stamp::per(each * 2)
 }

@@ -1,96 +1,92 @@
 //! OS threads on one processor.
 
-use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, OnceLock};
-use std::thread::{self, Builder, Thread};
+use std::thread::{self, Builder, JoinHandle, Thread};
 
-use super::{WARM_UP, each};
-use crate::rows::Row;
-use crate::stamp;
+use super::{Work, job};
+use crate::{Plan, stamp};
 
-pub(super) fn measure(row: Row, operations: u64) -> f64 {
-    match row {
-        Row::Yield(threads) => yields(threads, operations),
-        Row::Create => create(operations),
-        Row::Switch => switch(operations),
+pub(super) const CONFIGURATION: &str =
+    "std::thread with stacks of 64 KiB; park and unpark for suspend + resume";
+
+pub(super) fn measure(work: Work, plan: Plan) {
+    match work {
+        Work::Yield(threads) => yields(threads, plan),
+        Work::Create => create(plan),
+        Work::Switch => switch(plan),
     }
 }
 
-fn start<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+fn start(f: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     let builder = Builder::new().stack_size(64 * 1024);
     builder.spawn(f).expect("another thread")
 }
 
-/// The kernel's order is its own, so the time is that from the moment when all have begun until the last
-/// has ended.
-fn yields(threads: usize, operations: u64) -> f64 {
-    static GONE: AtomicUsize = AtomicUsize::new(0);
-    let each = each(operations, threads);
-    let together = Arc::new(Barrier::new(threads));
-    let handles: Vec<_> = (0..threads)
-        .map(|_| {
-            let together = Arc::clone(&together);
-            start(move || {
-                together.wait();
+/// The kernel does not let them take turns strictly, so time is taken from when all are warm until
+/// the last one is done.
+fn yields(threads: usize, each: Plan) {
+    let warm = Arc::new(Barrier::new(threads));
+    let done = Arc::new(AtomicUsize::new(0));
+    let thread = |_| {
+        let (warm, done) = (Arc::clone(&warm), Arc::clone(&done));
+        start(move || {
+            for _ in 0..each.warm_up {
+                thread::yield_now();
+            }
+            if warm.wait().is_leader() {
                 stamp::begin();
-                for _ in 0..each {
-                    thread::yield_now();
-                }
-                if GONE.fetch_add(1, Relaxed) + 1 == threads {
-                    stamp::end();
-                }
-            })
+            }
+            for _ in 0..each.operations {
+                thread::yield_now();
+            }
+            if done.fetch_add(1, Relaxed) + 1 == threads {
+                stamp::end();
+            }
         })
-        .collect();
+    };
+    let handles: Vec<_> = (0..threads).map(thread).collect();
     for handle in handles {
         handle.join().expect("no panic");
     }
-    stamp::per(each * threads as u64)
 }
 
-fn create(operations: u64) -> f64 {
-    let one = |number: u64| {
-        start(move || black_box(number)).join().expect("no panic");
-    };
-    (0..100).for_each(one);
+fn create(plan: Plan) {
+    let one = |number| start(move || job::run(number)).join().expect("no panic");
+    (0..plan.warm_up).for_each(one);
     stamp::begin();
-    (0..operations).for_each(one);
+    (0..plan.operations).for_each(one);
     stamp::end();
-    stamp::per(operations)
 }
 
-fn switch(operations: u64) -> f64 {
-    static HANDLES: [OnceLock<Thread>; 2] = [const { OnceLock::new() }; 2];
-    let each = each(operations, 2);
-    let handles = [0, 1].map(|number| {
+fn switch(each: Plan) {
+    let threads = Arc::new([const { OnceLock::<Thread>::new() }; 2]);
+    let both = [0, 1].map(|number| {
+        let threads = Arc::clone(&threads);
         start(move || {
-            HANDLES[number].get_or_init(thread::current);
-            let other = loop {
-                match HANDLES[1 - number].get() {
-                    Some(other) => break other,
-                    None => thread::yield_now(),
-                }
-            };
-            for _ in 0..WARM_UP {
-                other.unpark();
+            threads[number].get_or_init(thread::current);
+            let other = threads[1 - number].wait();
+            if number == 1 {
                 thread::park();
             }
+            let switches = |times| {
+                for _ in 0..times {
+                    other.unpark();
+                    thread::park();
+                }
+            };
+            switches(each.warm_up);
             if number == 0 {
                 stamp::begin();
             }
-            for _ in 0..each {
-                other.unpark();
-                thread::park();
-            }
+            switches(each.operations);
             if number == 0 {
                 stamp::end();
             }
             other.unpark();
         })
     });
-    for handle in handles {
+    for handle in both {
         handle.join().expect("no panic");
     }
-    stamp::per(each * 2)
 }

@@ -1,29 +1,38 @@
 //! tokio's `current_thread` runtime.
 
 use std::future::poll_fn;
-use std::hint::black_box;
 use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 
-use super::{WARM_UP, each};
-use crate::rows::Row;
-use crate::stamp;
+use super::{Work, job};
+use crate::{Plan, stamp};
 
-pub(super) fn measure(row: Row, operations: u64) -> f64 {
-    let runtime = Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(async {
-        match row {
-            Row::Yield(tasks) => yields(tasks, operations).await,
-            Row::Create => create(operations).await,
-            Row::Switch => switch(operations).await,
+pub(super) const CONFIGURATION: &str = "current_thread without drivers, event_interval 1,000,000; a \
+     yield wakes its own task (task::yield_now is slower); Notify for suspend + resume";
+
+pub(super) fn measure(work: Work, plan: Plan) {
+    block_on(async move {
+        match work {
+            Work::Yield(tasks) => yields(tasks, plan, |_| ()).await,
+            Work::Create => create(plan).await,
+            Work::Switch => switch(plan, |_| ()).await,
         }
-    })
+    });
 }
 
-/// Several times as fast as `yield_now`, which has the driver polled in between.
+pub(super) fn block_on(future: impl Future<Output = ()>) {
+    // There are no events to look for; `event_interval` is documented as the way to look less often.
+    let runtime = Builder::new_current_thread()
+        .event_interval(1_000_000)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(future);
+}
+
+/// Several times as fast as `yield_now`, which has the driver looked at in between.
 async fn wake_self() {
     let mut woken = false;
     poll_fn(|context| {
@@ -37,62 +46,70 @@ async fn wake_self() {
     .await;
 }
 
-async fn yields(tasks: usize, operations: u64) -> f64 {
-    let each = each(operations, tasks);
-    let handles: Vec<_> = (0..tasks)
-        .map(|number| {
-            tokio::spawn(async move {
-                for _ in 0..WARM_UP {
-                    wake_self().await;
-                }
-                if number == 0 {
-                    stamp::begin();
-                }
-                for _ in 0..each {
-                    wake_self().await;
-                }
-                if number == 0 {
-                    stamp::end();
-                }
-            })
+pub(super) async fn yields(
+    tasks: usize,
+    each: Plan,
+    note: impl Fn(usize) + Copy + Send + Sync + 'static,
+) {
+    let task = |number| {
+        tokio::spawn(async move {
+            for _ in 0..each.warm_up {
+                note(number);
+                wake_self().await;
+            }
+            if number == 0 {
+                stamp::begin();
+            }
+            for _ in 0..each.operations {
+                note(number);
+                wake_self().await;
+            }
+            if number == 0 {
+                stamp::end();
+            }
         })
-        .collect();
-    for handle in handles {
-        handle.await.expect("no panic");
+    };
+    let tasks: Vec<_> = (0..tasks).map(task).collect();
+    for task in tasks {
+        task.await.expect("no panic");
     }
-    stamp::per(each * tasks as u64)
 }
 
-async fn create(operations: u64) -> f64 {
-    for number in 0..1_000 {
-        tokio::spawn(async move { black_box(number) })
-            .await
-            .expect("no panic");
-    }
-    stamp::begin();
-    for number in 0..operations {
-        tokio::spawn(async move { black_box(number) })
-            .await
-            .expect("no panic");
-    }
-    stamp::end();
-    stamp::per(operations)
+async fn create(plan: Plan) {
+    // In a task, since the future of `block_on` is polled less often.
+    let all = tokio::spawn(async move {
+        for number in 0..plan.warm_up {
+            tokio::spawn(async move { job::run(number) });
+            wake_self().await;
+        }
+        stamp::begin();
+        for number in 0..plan.operations {
+            tokio::spawn(async move { job::run(number) });
+            wake_self().await;
+        }
+        stamp::end();
+    });
+    all.await.expect("no panic");
 }
 
-async fn switch(operations: u64) -> f64 {
-    let each = each(operations, 2);
+pub(super) async fn switch(each: Plan, note: impl Fn(usize) + Copy + Send + Sync + 'static) {
     let bells = Arc::new([Notify::new(), Notify::new()]);
     let tasks = [0, 1].map(|number| {
         let bells = Arc::clone(&bells);
         tokio::spawn(async move {
-            for _ in 0..WARM_UP {
+            if number == 1 {
+                bells[1].notified().await;
+            }
+            for _ in 0..each.warm_up {
+                note(number);
                 bells[1 - number].notify_one();
                 bells[number].notified().await;
             }
             if number == 0 {
                 stamp::begin();
             }
-            for _ in 0..each {
+            for _ in 0..each.operations {
+                note(number);
                 bells[1 - number].notify_one();
                 bells[number].notified().await;
             }
@@ -105,5 +122,4 @@ async fn switch(operations: u64) -> f64 {
     for task in tasks {
         task.await.expect("no panic");
     }
-    stamp::per(each * 2)
 }

@@ -1,16 +1,15 @@
-//! Wires of a pool in one mapping, as the facade has them by default, with the smallest stacks that safe
-//! code runs on.
+//! Wires of a pool in one mapping.
 
-use std::cell::{Cell, OnceCell};
-use std::hint::black_box;
-use std::rc::Rc;
+use std::cell::Cell;
 
 use wire_core::{Handle, suspend};
 use wire_pool::{MappedPool, run, yield_now};
 
-use super::{WARM_UP, each};
-use crate::rows::Row;
-use crate::stamp;
+use super::{Work, job};
+use crate::{Plan, stamp};
+
+pub(super) const CONFIGURATION: &str =
+    "a MappedPool of the smallest safe stacks (32 KiB), guards of one page, by markers";
 
 fn pool(wires: usize) -> &'static MappedPool {
     let pool = MappedPool::builder()
@@ -21,25 +20,30 @@ fn pool(wires: usize) -> &'static MappedPool {
     Box::leak(Box::new(pool.expect("room for the pool")))
 }
 
-pub(super) fn measure(row: Row, operations: u64) -> f64 {
-    run(|| match row {
-        Row::Yield(wires) => yields(wires, operations),
-        Row::Create => create(operations),
-        Row::Switch => switch(operations),
-    })
+pub(super) fn measure(work: Work, plan: Plan) {
+    run(|| match work {
+        Work::Yield(wires) => yields(wires, plan, |_| ()),
+        Work::Create => create(plan),
+        Work::Switch => switch(plan, |_| ()),
+    });
 }
 
-fn yields(wires: usize, operations: u64) -> f64 {
-    let each = each(operations, wires);
+pub(super) fn yields(wires: usize, each: Plan, note: impl Fn(usize) + Copy + 'static) {
     let pool = pool(wires);
     for number in 0..wires {
         let wire = pool.spawn("yields", move || {
-            yield_times(WARM_UP);
+            let yields = |times| {
+                for _ in 0..times {
+                    note(number);
+                    yield_now();
+                }
+            };
+            yields(each.warm_up);
             if number == 0 {
                 stamp::begin();
             }
-            yield_times(each);
-            // Exactly as many yields of each of the others lie in between.
+            yields(each.operations);
+            // First in, first out: as many yields of each of the others lie in between.
             if number == 0 {
                 stamp::end();
             }
@@ -47,67 +51,48 @@ fn yields(wires: usize, operations: u64) -> f64 {
         wire.expect("room in the pool").detach();
     }
     pool.wait_until_idle().expect("nobody interrupts");
-    stamp::per(each * wires as u64)
 }
 
-fn yield_times(times: u64) {
-    for _ in 0..times {
-        yield_now();
-    }
-}
-
-fn create(operations: u64) -> f64 {
+fn create(plan: Plan) {
     let pool = pool(1);
-    let sum = Rc::new(Cell::new(0));
     let start = |number: u64| {
-        let place: *const Cell<u64> = &raw const *sum;
-        let wire = pool.spawn("adds", move || {
-            // SAFETY: `sum` is there until `create` returns, after the last of these has ended.
-            let sum = unsafe { &*place };
-            sum.set(sum.get() + black_box(number));
-        });
-        wire.expect("room in the pool").detach();
+        let wire = pool.spawn("ends", move || job::run(number));
+        wire.expect("the one before has ended").detach();
         yield_now();
     };
-    (0..1_000).for_each(start);
+    (0..plan.warm_up).for_each(start);
     stamp::begin();
-    (0..operations).for_each(start);
+    (0..plan.operations).for_each(start);
     stamp::end();
-    black_box(sum.get());
-    stamp::per(operations)
 }
 
-fn switch(operations: u64) -> f64 {
+pub(super) fn switch(each: Plan, note: impl Fn(usize) + Copy + 'static) {
     let pool = pool(2);
-    let each = each(operations, 2);
-    let handles = Rc::new([const { OnceCell::<Handle<'static>>::new() }; 2]);
-    let [first, second] = [0, 1].map(|number| {
-        let handles = Rc::clone(&handles);
+    let handles: &'static [Cell<Option<Handle<'static>>>; 2] =
+        Box::leak(Box::new([const { Cell::new(None) }; 2]));
+    for number in 0..2 {
         let wire = pool.spawn("wakes the other", move || {
-            let me = Handle::current().expect("pool memory stays");
-            handles[number].set(me).expect("once");
+            handles[number].set(Handle::current());
             yield_now();
-            let other = *handles[1 - number].get().expect("it began as well");
-            wake_and_wait(other, WARM_UP);
+            let other = handles[1 - number].get().expect("it began as well");
+            let switches = |times| {
+                for _ in 0..times {
+                    note(number);
+                    other.resume();
+                    suspend().expect("nobody interrupts");
+                }
+            };
+            switches(each.warm_up);
             if number == 0 {
                 stamp::begin();
             }
-            wake_and_wait(other, each);
+            switches(each.operations);
             if number == 0 {
                 stamp::end();
             }
             other.resume();
         });
-        wire.expect("room in the pool")
-    });
-    first.join().expect("no panic");
-    second.join().expect("no panic");
-    stamp::per(each * 2)
-}
-
-fn wake_and_wait(other: Handle<'_>, times: u64) {
-    for _ in 0..times {
-        other.resume();
-        suspend().expect("nobody interrupts");
+        wire.expect("room in the pool").detach();
     }
+    pool.wait_until_idle().expect("nobody interrupts");
 }

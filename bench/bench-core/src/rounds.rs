@@ -1,0 +1,170 @@
+//! Taking the samples, each in a process of its own.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use bench_core::participant::Participant;
+use bench_core::row::Row;
+use bench_core::{Cost, Plan};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use crate::samples::Samples;
+use crate::{Options, Outcome};
+
+/// Processor time that tells how many operations a sample should have.
+const PILOT: f64 = 15e6;
+/// The operations of the first attempt: a thread's take a thousand times as long as a wire's.
+const FIRST: [u64; 2] = [100_000, 1_000];
+/// Sizes of samples and of their warming up: one part of eight.
+const WARM_UP: u64 = 8;
+
+/// Takes all samples.
+pub(crate) fn take(options: &Options, rows: &[Row], cpu: usize) -> Samples {
+    let mut samples = Samples::default();
+    let mut plans = Vec::new();
+    eprint!("finding out how many operations a sample should have …");
+    for &row in rows {
+        let mut takers = Vec::new();
+        for participant in Participant::ALL {
+            if participant.abstains(row).is_some() {
+                continue;
+            }
+            match plan(participant, row, options.milliseconds, cpu) {
+                Ok(plan) => takers.push((participant, plan)),
+                Err(error) => samples.fail(row, participant, error),
+            }
+        }
+        plans.push((row, takers));
+    }
+    for round in 0..options.samples {
+        eprint!("\r\x1b[Kround {} of {}", round + 1, options.samples);
+        for (row, takers) in &plans {
+            for turn in 0..takers.len() {
+                let (participant, plan) = takers[(round + turn) % takers.len()];
+                samples.add(*row, participant, sample(participant, *row, plan, cpu));
+            }
+        }
+    }
+    eprint!("\r\x1b[K");
+    samples
+}
+
+/// As many operations as take that long.
+fn plan(participant: Participant, row: Row, milliseconds: u64, cpu: usize) -> Outcome<Plan> {
+    let mut operations = FIRST[usize::from(participant == Participant::Threads)];
+    loop {
+        let plan = Plan {
+            operations,
+            warm_up: operations / WARM_UP,
+        };
+        let cost = sample(participant, row, plan, cpu)?;
+        if cost.cpu as f64 >= PILOT {
+            let operations = (milliseconds as f64 * 1e6 / cost.each()) as u64;
+            return Ok(Plan {
+                operations,
+                warm_up: operations / WARM_UP,
+            });
+        }
+        // It may have been faster than it seems: small samples are mostly their beginning.
+        operations = (PILOT * 1.5 / cost.each()) as u64;
+    }
+}
+
+fn sample(participant: Participant, row: Row, plan: Plan, cpu: usize) -> Outcome<Cost> {
+    let mut command = program("bench-core")?;
+    command.arg("sample");
+    command.args(arguments(participant, row, plan));
+    command.args(["--cpu", &cpu.to_string()]);
+    cost(&mut command)
+}
+
+/// A program of this package, built beside this one.
+pub(crate) fn program(name: &str) -> Outcome<Command> {
+    let me = std::env::current_exe();
+    let path: PathBuf = me.map_err(|error| error.to_string())?.with_file_name(name);
+    Ok(Command::new(path))
+}
+
+/// What a sample's command line has in common wherever it is taken.
+pub(crate) fn arguments(participant: Participant, row: Row, plan: Plan) -> [String; 4] {
+    use clap::ValueEnum;
+    let name = |value: Option<clap::builder::PossibleValue>| {
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    };
+    [
+        name(participant.to_possible_value()),
+        name(row.to_possible_value()),
+        plan.operations.to_string(),
+        plan.warm_up.to_string(),
+    ]
+}
+
+/// Runs a program that prints a cost.
+pub(crate) fn cost(command: &mut Command) -> Outcome<Cost> {
+    let output = command.output();
+    let output = output.map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        let error = error.lines().map(str::trim).find(|line| !line.is_empty());
+        return Err(format!("{}: {}", output.status, error.unwrap_or("silent")));
+    }
+    String::from_utf8_lossy(&output.stdout).trim().parse()
+}
+
+/// The processor that others want least, of those this process may use.
+pub(crate) fn idlest() -> Outcome<usize> {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).map_err(|error| error.to_string())?;
+    let before = idle()?;
+    sleep(Duration::from_millis(500));
+    let after = idle()?;
+    let gained = |cpu: usize| {
+        let at = |all: &[(usize, u64)]| all.iter().find(|(one, _)| *one == cpu).map(|one| one.1);
+        Some(at(&after)?.saturating_sub(at(&before)?))
+    };
+    (0..CpuSet::count())
+        .filter(|&cpu| allowed.is_set(cpu).unwrap_or(false))
+        // The last one of equals: the first serves most interrupts.
+        .max_by_key(|&cpu| gained(cpu))
+        .ok_or_else(|| "no processor to run on".to_owned())
+}
+
+/// How long each processor has been idle so far.
+fn idle() -> Outcome<Vec<(usize, u64)>> {
+    let text = fs::read_to_string("/proc/stat").map_err(|error| error.to_string())?;
+    Ok(text.lines().filter_map(idle_of).collect())
+}
+
+fn idle_of(line: &str) -> Option<(usize, u64)> {
+    let mut words = line.strip_prefix("cpu")?.split(' ');
+    let cpu = words.next()?.parse().ok()?;
+    Some((cpu, words.nth(3)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{arguments, idle_of};
+    use bench_core::Plan;
+    use bench_core::participant::Participant::CorosenseiArena;
+    use bench_core::row::Row;
+
+    #[test]
+    fn idle_time_is_read_of_each_processor_alone() {
+        assert_eq!(idle_of("cpu1 10 20 30 400 5 0 0"), Some((1, 400)));
+        assert_eq!(idle_of("cpu  10 20 30 400 5 0 0"), None);
+        assert_eq!(idle_of("intr 1 2 3"), None);
+    }
+
+    #[test]
+    fn a_sample_is_asked_for_by_the_names_that_its_command_line_knows() {
+        let plan = Plan {
+            operations: 8,
+            warm_up: 1,
+        };
+        let words = arguments(CorosenseiArena, Row::Yield1000, plan);
+        assert_eq!(words, ["corosensei-arena", "yield-1000", "8", "1"]);
+    }
+}

@@ -1,0 +1,181 @@
+//! What had to hold, and whether it did.
+
+use std::fmt;
+
+use bench_core::participant::Participant;
+use bench_core::row::{Reference, Row};
+use bench_stats::median;
+
+use crate::samples::Samples;
+
+/// Whom limits mean by corosensei: the faster of these, row by row.
+pub(crate) const COROSENSEI: [Participant; 2] =
+    [Participant::Corosensei, Participant::CorosenseiArena];
+
+/// One thing that was to hold.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) what: String,
+    /// How much of the limit was used: 1 is just right, infinity did not run or has no measure.
+    used: f64,
+}
+
+impl Verdict {
+    /// It used this much of its limit.
+    pub(crate) fn measured(what: impl Into<String>, used: f64) -> Verdict {
+        Verdict {
+            what: what.into(),
+            // What is not a number was not measured.
+            used: if used.is_nan() { f64::INFINITY } else { used },
+        }
+    }
+
+    pub(crate) fn did_not_run(what: impl Into<String>) -> Verdict {
+        Verdict::measured(what, f64::INFINITY)
+    }
+
+    pub(crate) fn kept(&self) -> bool {
+        self.used <= 1.0
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verdict { what, used } = self;
+        match self.kept() {
+            true => write!(f, "{what}: kept, {:.0} % of the limit", used * 100.0),
+            false if used.is_infinite() => write!(f, "{what}: falls short"),
+            false => write!(f, "{what}: falls short, {:.0} % of the limit", used * 100.0),
+        }
+    }
+}
+
+/// The one that used most of its limit; of equals the first.
+pub(crate) fn worst(verdicts: &[Verdict]) -> Option<&Verdict> {
+    verdicts
+        .iter()
+        .rev()
+        .max_by(|a, b| a.used.total_cmp(&b.used))
+}
+
+/// Whoever did not run, and the limits of the rows.
+pub(crate) fn of_times(samples: &Samples) -> Vec<Verdict> {
+    let failures = samples.failures().map(|(row, participant, error)| {
+        let (who, what) = (participant.title(), row.title());
+        Verdict::did_not_run(format!("{who} did not run in \"{what}\": {error}"))
+    });
+    let limits = samples.rows().map(|row| limit(samples, row));
+    failures.chain(limits).collect()
+}
+
+fn limit(samples: &Samples, row: Row) -> Verdict {
+    let (most, reference) = row.limit();
+    let (title, theirs) = match reference {
+        Reference::Own(other) => (other.title(), Some((other, Participant::Wires))),
+        Reference::Corosensei => {
+            let faster = samples.fastest(row, &COROSENSEI);
+            let title = faster.map_or("corosensei", Participant::title);
+            (title, faster.map(|one| (row, one)))
+        }
+    };
+    let what = format!("{} of \"{title}\"", row.title());
+    let Some(theirs) = theirs else {
+        return Verdict::did_not_run(format!("{what}: not measured"));
+    };
+    let ratio = median(&samples.ratios((row, Participant::Wires), theirs));
+    Verdict::measured(format!("{what}: {ratio:.3}, at most {most}"), ratio / most)
+}
+
+/// The limits are those of the native switch.
+pub(crate) fn of_backend(backend: &str) -> Verdict {
+    let used = if backend == "native" {
+        0.0
+    } else {
+        f64::INFINITY
+    };
+    Verdict::measured(format!("measured on the switch \"{backend}\""), used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::tests::nanoseconds;
+    use Participant::{Corosensei, CorosenseiArena, May, Wires};
+
+    fn samples(of: &[(Row, Participant, &[u64])]) -> Samples {
+        let mut samples = Samples::default();
+        for &(row, participant, times) in of {
+            for &time in times {
+                samples.add(row, participant, Ok(nanoseconds(time)));
+            }
+        }
+        samples
+    }
+
+    #[test]
+    fn rounds_are_compared_with_themselves() {
+        // The medians alone would say 20 of 20.
+        let samples = samples(&[
+            (Row::Create, Wires, &[10, 20, 60]),
+            (Row::Create, Corosensei, &[20, 40, 15]),
+        ]);
+        assert_eq!(limit(&samples, Row::Create).used, 0.5);
+    }
+
+    #[test]
+    fn the_faster_configuration_of_corosensei_counts() {
+        let samples = samples(&[
+            (Row::Create, Wires, &[10]),
+            (Row::Create, Corosensei, &[20]),
+            (Row::Create, CorosenseiArena, &[5]),
+        ]);
+        let verdict = limit(&samples, Row::Create);
+        assert_eq!(verdict.used, 2.0);
+        assert!(verdict.what.contains("corosensei, arena"), "{verdict}");
+    }
+
+    #[test]
+    fn a_row_of_its_own_is_measured_against_the_other() {
+        let samples = samples(&[
+            (Row::Yield2, Wires, &[100]),
+            (Row::Switch, Wires, &[130]),
+            (Row::Yield30000, Wires, &[700]),
+        ]);
+        assert_eq!(limit(&samples, Row::Switch).used, 1.0);
+        assert_eq!(limit(&samples, Row::Yield30000).used, 2.0);
+    }
+
+    #[test]
+    fn the_worst_is_named_and_what_did_not_run_is_worst() {
+        let mut verdicts = vec![
+            Verdict::measured("one", 1.2),
+            Verdict::measured("two", 1.4),
+            Verdict::measured("three", 0.2),
+        ];
+        let named = |verdicts: &[Verdict]| worst(verdicts).unwrap().to_string();
+        assert_eq!(named(&verdicts), "two: falls short, 140 % of the limit");
+        verdicts.push(Verdict::did_not_run("may"));
+        assert_eq!(named(&verdicts), "may: falls short");
+        assert_eq!(named(&verdicts[2..3]), "three: kept, 20 % of the limit");
+    }
+
+    #[test]
+    fn a_participant_that_failed_once_falls_short() {
+        let mut samples = samples(&[(Row::Yield2, May, &[1, 2])]);
+        samples.add(Row::Yield2, May, Err("out of memory".to_owned()));
+        let verdicts = of_times(&samples);
+        let may = verdicts
+            .iter()
+            .find(|one| one.what.contains("out of memory"));
+        assert!(!may.unwrap().kept());
+    }
+
+    #[test]
+    fn what_has_no_ratio_falls_short() {
+        let nobody = samples(&[(Row::Create, Wires, &[10])]);
+        assert!(!limit(&nobody, Row::Create).kept());
+        let not_us = samples(&[(Row::Create, Corosensei, &[10])]);
+        assert!(!limit(&not_us, Row::Create).kept());
+        assert!(!of_backend("corosensei").kept());
+    }
+}
