@@ -172,8 +172,12 @@ impl Scheduler {
     pub(crate) fn push(&self, wire: &Wire) {
         // SAFETY: wires become ready inside `run()` only, and then the ring is never empty. Wires in
         // it are started wires, whose control blocks stay until they are over.
-        let tail = unsafe { &*self.tail.replace(wire) };
-        wire.next.set(tail.next.replace(wire));
+        let tail = unsafe { &*self.tail.get() };
+        // In this order stores to one cache line follow each other: whoever calls this has just stored
+        // the state of `wire`, and is about to store its own if it blocks, being `tail`.
+        wire.next.set(tail.next.get());
+        self.tail.set(wire);
+        tail.next.set(wire);
     }
 
     /// Makes `wire` the whole ring: it runs though it was not in it.

@@ -241,12 +241,12 @@ impl Wire {
     /// The running wire is about to block.
     #[inline(always)]
     pub(crate) fn blocks(&self, kind: State, wait: Wait) {
+        self.state.set(kind);
         // The state is reason enough of one that suspends itself, which is to cost little.
         if kind != State::Suspended {
             self.details().reason.set(MaybeUninit::new(wait.reason));
         }
         self.details().since.set(MaybeUninit::new(wait.since));
-        self.state.set(kind);
     }
 
     /// A blocked wire goes on, or might, without having been unblocked.
