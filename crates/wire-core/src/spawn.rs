@@ -332,8 +332,9 @@ pub(crate) unsafe fn discard<T>(wire: &Wire, outcome: *mut Outcome<T>) {
         let what = what.or_else(|| payload.downcast_ref().map(|s: &String| s.as_str()));
         let what = what.unwrap_or("(a payload that is not text)");
         report(format_args!(
-            "wire '{}' panicked, and nobody joins it: {what}",
-            wire.details().name.get().escape_debug()
+            "wire '{}' panicked, and nobody joins it: {}",
+            wire.details().name.get().escape_debug(),
+            what.escape_debug()
         ));
     }
     // SAFETY: there is one, for the last time.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use common::{Log, spawn};
+use common::{Log, spawn, stack, wire};
 use wire_core::{Handle, is_only_one, run, suspend, yield_now};
 
 #[test]
@@ -89,6 +89,33 @@ fn resuming_a_wire_that_is_ready_is_not_remembered() {
         assert!(!sleeper.is_finished());
         sleeper.handle().resume();
         assert!(sleeper.join().unwrap());
+    });
+}
+
+#[test]
+fn resuming_a_wire_that_is_over_does_nothing() {
+    let place = wire();
+    run(|| {
+        let joined_later = spawn("over", || 17);
+        let detached = place.spawn(stack(), "gone", || ()).unwrap();
+        let gone = detached.handle();
+        detached.detach();
+        yield_now();
+        assert!(joined_later.is_finished() && gone.is_finished());
+        for _ in 0..3 {
+            joined_later.handle().resume();
+            gone.resume();
+        }
+        assert!(is_only_one());
+        // Nor does it reach the next one in the same control block.
+        let next = place.spawn(stack(), "next", suspend).unwrap();
+        yield_now();
+        gone.resume();
+        yield_now();
+        assert!(!next.is_finished());
+        next.handle().resume();
+        assert!(next.join().unwrap().is_ok());
+        assert_eq!(joined_later.join().unwrap(), 17);
     });
 }
 
