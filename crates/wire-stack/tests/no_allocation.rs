@@ -2,7 +2,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use wire_stack::wire_core::{Local, Wire, run, scope};
+use wire_stack::wire_core::{Local, Wire, run, scope, yield_now};
 use wire_stack::{Arena, StaticStack, high_water, resident};
 
 struct Counting;
@@ -28,6 +28,34 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_wire_in_statics_takes_nothing_from_the_allocator_from_start_to_join() {
+    static WIRE: Local<Wire> = Local::new(Wire::new());
+    static STACK: Local<StaticStack<{ 64 * 1024 }>> = Local::new(StaticStack::new());
+    let before = COUNT.get();
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(COUNT.get() - before, 1, "the counter counts");
+    let before = COUNT.get();
+    // The first time too, when the guard is made and the owner noted.
+    for round in 0..3_u32 {
+        let sum = run(|| {
+            let stack = STACK.stack().unwrap();
+            let numbers = move || {
+                (0..10).fold(round, |sum, n| {
+                    yield_now();
+                    sum + n
+                })
+            };
+            let wire = WIRE.spawn(stack, "static", numbers).unwrap();
+            assert!(WIRE.is_in_use() && STACK.stack().is_err());
+            wire.join().unwrap()
+        });
+        assert_eq!(sum, 45 + round);
+        assert!(!WIRE.is_in_use());
+    }
+    assert_eq!(COUNT.get() - before, 0);
+}
 
 #[test]
 fn stacks_come_and_go_without_the_allocator() {

@@ -87,17 +87,16 @@ impl Text {
         self
     }
 
-    /// A name may have any characters; those that would mean something to a terminal are replaced.
+    /// A name may have any characters; those that would mean something to a terminal are escaped, as
+    /// in all reports.
     fn name(&mut self, name: &str) -> &mut Text {
-        for byte in name.bytes().take(NAME) {
-            self.byte(if byte < b' ' || byte == 127 {
-                b'?'
-            } else {
-                byte
-            });
-        }
-        if name.len() > NAME {
-            self.str("...");
+        let mut room = NAME;
+        for shown in name.escape_debug() {
+            let Some(left) = room.checked_sub(shown.len_utf8()) else {
+                return self.str("...");
+            };
+            room = left;
+            self.str(shown.encode_utf8(&mut [0; 4]));
         }
         self
     }
@@ -164,9 +163,10 @@ mod tests {
     #[test]
     fn names_cannot_talk_to_the_terminal() {
         assert_eq!(
-            *text(|t| t.name("a\x1b[2J\nb\u{fc}")),
-            *"a?[2J?b\u{fc}".as_bytes()
+            *text(|t| t.name("a\x1b[2J\nb\u{fc}\u{9b}1m\u{202e}")),
+            *"a\\u{1b}[2J\\nb\u{fc}\\u{9b}1m\\u{202e}".as_bytes()
         );
+        assert_eq!(*text(|t| t.name("")), *b"");
     }
 
     #[test]
@@ -175,6 +175,14 @@ mod tests {
         assert_eq!(
             *text(|t| t.name(&name)),
             *format!("{}...", "x".repeat(128)).into_bytes()
+        );
+        let just = "x".repeat(128);
+        assert_eq!(*text(|t| t.name(&just)), *just.as_bytes());
+        // Not in the middle of a character.
+        let name = format!("{}\u{6f22}", "x".repeat(126));
+        assert_eq!(
+            *text(|t| t.name(&name)),
+            *format!("{}...", "x".repeat(126)).into_bytes()
         );
     }
 
