@@ -11,7 +11,8 @@ use std::task::{Poll, Waker};
 
 use common::{SIZE, reason, stack};
 use wire_core::{
-    JoinError, Stack, WaitQueue, Wire, block_on, dump, run, scope, shield, suspend, yield_now,
+    JoinError, Runtime, Stack, WaitQueue, Wire, WireInfo, block_on, dump, run, scope, shield,
+    suspend, yield_now,
 };
 
 struct Counting;
@@ -160,6 +161,37 @@ fn running_futures_allocates_nothing() {
     assert_eq!(count, 0);
     drop(ask);
     thread.join().unwrap();
+}
+
+#[test]
+fn dumping_in_every_state_and_when_wires_are_stuck_allocates_nothing() {
+    let wires: &[Wire; 3] = Box::leak(Box::default());
+    let lows = [(); 3].map(|()| stack().low());
+    // SAFETY: each is used again when the wire before is over.
+    let stack = |n: usize| unsafe { Stack::from_raw(lows[n], SIZE) };
+    let told = Cell::new(0);
+    let count = allocations(|| {
+        for _ in 0..3 {
+            let mut on_stuck = |_: WireInfo| {
+                told.set(told.get() + 1);
+                dump(&mut Nowhere).unwrap();
+            };
+            let result = Runtime::new().on_stuck(&mut on_stuck).run(|| {
+                let waits = wires[0].spawn(stack(0), "waits", suspend).unwrap();
+                yield_now();
+                let ready = || (dump(&mut Nowhere).unwrap(), suspend());
+                let ready = wires[1].spawn(stack(1), "rea\ndy", ready).unwrap();
+                let over = wires[2].spawn(stack(2), "over", || 17).unwrap();
+                dump(&mut Nowhere).unwrap();
+                yield_now();
+                dump(&mut Nowhere).unwrap();
+                assert_eq!(over.join().unwrap(), 17);
+                (waits.detach(), ready.detach())
+            });
+            assert!(result.is_ok());
+        }
+    });
+    assert_eq!((count, told.get()), (0, 6));
 }
 
 #[test]

@@ -208,6 +208,35 @@ fn the_main_wire_that_sees_to_the_stuck_ones_waits() {
 }
 
 #[test]
+fn a_dump_can_be_had_when_wires_are_stuck() {
+    let mut dumps = Vec::new();
+    let mut on_stuck = |_: WireInfo| {
+        let mut text = String::new();
+        dump(&mut text).unwrap();
+        dumps.push(text);
+    };
+    let result = Runtime::new().on_stuck(&mut on_stuck).run(|| {
+        let one = spawn("one", || (suspend(), yield_now()));
+        spawn("two", move || one.wait()).detach();
+        suspend()
+    });
+    assert_eq!(result, Ok(Err(wire_core::Interrupt::Cancelled)));
+    // Once for each, while all of them wait.
+    assert_eq!(dumps.len(), 3);
+    for text in dumps {
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        for (line, start) in lines.iter().zip([
+            "wire 'main' waits: suspend, for 3 switches",
+            "wire 'one' waits: suspend, for 2 switches, stack ",
+            "wire 'two' waits: join at 0x",
+        ]) {
+            assert!(line.starts_with(start), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_name_cannot_forge_lines() {
     run(|| {
         spawn("two\nlines", suspend).detach();
