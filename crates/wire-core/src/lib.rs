@@ -97,6 +97,7 @@ mod reason;
 #[cfg(doctest)]
 mod refused;
 mod remote;
+mod request;
 mod run;
 mod scheduler;
 mod scope;
@@ -115,6 +116,7 @@ pub use handle::{Handle, JoinError, JoinHandle, Payload};
 pub use local::{Local, WrongThread};
 pub use queue::{Node, WaitQueue};
 pub use reason::{Kind, Reason};
+pub use request::request_dump;
 pub use run::{RunError, Runtime, run};
 pub use scheduler::{is_only_one, yield_now};
 pub use scope::{Scope, scope};

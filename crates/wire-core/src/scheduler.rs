@@ -29,6 +29,7 @@ use crate::all::Links;
 use crate::block::{Interrupt, take_interrupt, unwind_pending};
 use crate::block_on;
 use crate::reason::{Kind, Reason};
+use crate::request::Seen;
 use crate::run::OnStuck;
 use crate::trace;
 use crate::walk::Walker;
@@ -67,6 +68,7 @@ pub(crate) struct Scheduler {
     pub(crate) main_waits: Cell<bool>,
     pub(crate) all: Links,
     pub(crate) walkers: Cell<*const Walker>,
+    dumps: Seen,
     pub(crate) on_stuck: Cell<Option<OnStuck>>,
 }
 
@@ -100,6 +102,7 @@ impl Scheduler {
             main_waits: Cell::new(false),
             all: Links::new(),
             walkers: Cell::new(ptr::null()),
+            dumps: Seen::new(),
             on_stuck: Cell::new(None),
         }
     }
@@ -133,6 +136,7 @@ impl Scheduler {
         self.all.make_head();
         self.list(main);
         self.look_after(CHECK_FIRST);
+        self.dumps.skip();
         trace::begins(main);
     }
 
@@ -273,6 +277,7 @@ impl Scheduler {
         }
         let period = self.period.get();
         self.look_after(period);
+        self.dumps.serve();
         let woken_elsewhere = block_on::look();
         // SAFETY: a parked background wire is a started wire.
         let background = unsafe { self.background.get().as_ref() };
@@ -426,6 +431,7 @@ pub fn park_in_background() -> Result<(), Interrupt> {
     let (reason, since) = (Reason::new(&BACKGROUND), s.switches());
     s.list(me);
     me.blocks(State::Parked, Wait { reason, since });
+    s.dumps.serve();
     s.switch_away(me);
     // Nothing was handed over that an interrupt could lose, so a pending one always counts: the
     // caller may be about to block the whole thread.

@@ -11,8 +11,8 @@ use std::task::{Poll, Waker};
 
 use common::{SIZE, reason, stack};
 use wire_core::{
-    JoinError, Runtime, Stack, WaitQueue, Wire, WireInfo, block_on, dump, run, scope, shield,
-    suspend, yield_now,
+    JoinError, Runtime, Stack, WaitQueue, Wire, WireInfo, block_on, dump, request_dump, run, scope,
+    shield, suspend, yield_now,
 };
 
 struct Counting;
@@ -192,6 +192,17 @@ fn dumping_in_every_state_and_when_wires_are_stuck_allocates_nothing() {
         }
     });
     assert_eq!((count, told.get()), (0, 6));
+}
+
+#[test]
+fn a_dump_that_was_asked_for_allocates_nothing() {
+    let count = allocations(|| {
+        run(|| {
+            request_dump();
+            (0..1024).for_each(|_| yield_now());
+        });
+    });
+    assert_eq!(count, 0);
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! opinion on faults that touch no guard.
 
 mod alternate;
+mod dump;
 mod report;
 
 use std::mem;
@@ -23,6 +24,8 @@ use wire_core::outside::{current_info, set_start_hook};
 use wire_core::{WireInfo, walk};
 
 use crate::{StackError, colour, sys};
+pub use dump::dump_on;
+pub use nix::sys::signal::Signal;
 use report::Report;
 
 /// Faults come as one of these: which one, only the system knows.
@@ -45,16 +48,21 @@ static BEFORE: [OnceLock<libc::sigaction>; 2] = [const { OnceLock::new() }; 2];
 pub fn install() -> Result<(), StackError> {
     static DONE: OnceLock<Result<(), StackError>> = OnceLock::new();
     *DONE.get_or_init(|| {
-        set_start_hook(alternate::set_up);
-        if wire_core::outside::in_wire() {
-            // This thread has passed the hook already.
-            alternate::set_up();
-        }
+        give_alternate_stacks();
         SIGNALS
             .iter()
             .zip(&BEFORE)
             .try_for_each(|(&signal, before)| take_over(signal, before))
     })
+}
+
+/// To each thread that enters `run()` from now on, and to this one.
+fn give_alternate_stacks() {
+    set_start_hook(alternate::set_up);
+    if wire_core::outside::in_wire() {
+        // This thread has passed the hook already.
+        alternate::set_up();
+    }
 }
 
 fn take_over(signal: libc::c_int, before: &OnceLock<libc::sigaction>) -> Result<(), StackError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 
 /// Why there is no stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,18 @@ pub enum StackError {
         /// What the system said.
         errno: i32,
     },
+    /// The signal that was to ask for a dump has a handler.
+    SignalTaken {
+        /// Its number.
+        signal: i32,
+    },
+    /// The signal cannot ask for a dump.
+    Signal {
+        /// Its number.
+        signal: i32,
+        /// What the system said; 0 if it is one that faults send.
+        errno: i32,
+    },
 }
 
 impl fmt::Display for StackError {
@@ -79,6 +92,22 @@ impl fmt::Display for StackError {
             StackError::Detector { errno } => {
                 write!(f, "cannot install the stack overflow detector: {}", Said(errno))
             }
+            StackError::SignalTaken { signal } => write!(
+                f,
+                "{} has a handler already; choose another signal for dumps, or call `request_dump` in that handler",
+                Name(signal)
+            ),
+            StackError::Signal { signal, errno: 0 } => write!(
+                f,
+                "{} is what faults send, and cannot ask for a dump; choose another, SIGUSR1 for instance",
+                Name(signal)
+            ),
+            StackError::Signal { signal, errno } => write!(
+                f,
+                "{} cannot be handled: {}; choose another, SIGUSR1 for instance",
+                Name(signal),
+                Said(errno)
+            ),
         }
     }
 }
@@ -92,6 +121,18 @@ impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errno = Errno::from_raw(self.0);
         write!(f, "{} ({errno:?})", errno.desc())
+    }
+}
+
+/// A signal's name.
+struct Name(i32);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Signal::try_from(self.0) {
+            Ok(signal) => f.write_str(signal.as_str()),
+            Err(_) => write!(f, "signal {}", self.0),
+        }
     }
 }
 
