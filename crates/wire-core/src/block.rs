@@ -36,11 +36,22 @@ impl Interrupt {
     ///
     /// # Aborts
     ///
-    /// If the wire is unwinding already, or with `panic = "abort"`.
+    /// If the wire is unwinding already. And with `panic = "abort"`, saying on standard error which wire
+    /// was to unwind and why: [see there](crate#with-panic--abort).
     #[cold]
     pub fn unwind(self) -> ! {
         if self == Interrupt::Unwinding {
             panic!("a wire tried to wait while it was unwinding, in a call that cannot fail");
+        }
+        if cfg!(panic = "abort") {
+            fatal(match self {
+                Interrupt::DeadlinePassed => {
+                    "a deadline passed in a call that cannot fail, and with `panic = \"abort\"` no wire can unwind"
+                }
+                _ => {
+                    "a wire was cancelled in a call that cannot fail, and with `panic = \"abort\"` none can unwind"
+                }
+            });
         }
         #[expect(
             clippy::disallowed_methods,
@@ -349,7 +360,7 @@ fn resume_specially(wire: &Wire) {
     }
 }
 
-/// Ends the process: going on would break memory safety.
+/// Ends the process: there is no way to go on, or none that keeps memory safe.
 #[cold]
 pub(crate) fn fatal(what: &str) -> ! {
     let name = scheduler()

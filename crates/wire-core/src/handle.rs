@@ -206,7 +206,8 @@ impl Handle<'_> {
     /// does every later one. What it is in the middle of unwinds through its destructors. A wire
     /// that never ran never will; its closure is dropped.
     ///
-    /// With `panic = "abort"`, a wire that cannot report the cancellation aborts the process.
+    /// With `panic = "abort"`, a wire that learns of it in a call that cannot fail, a
+    /// [`yield_now`](crate::yield_now) for instance, [ends the process](crate#with-panic--abort).
     pub fn cancel(&self) {
         if let Some(wire) = self.wire() {
             block::cancel(wire);

@@ -77,6 +77,20 @@
 //! aborts the process, by name. Wires that serve the others (daemons: the one that waits for file
 //! descriptors) do not count; they are cancelled when the others are gone.
 //!
+//! # With panic = "abort"
+//!
+//! A wire then cannot unwind. Cancelling and deadlines work as far as they need no unwinding:
+//!
+//! - calls that can fail return the [`Interrupt`], and the wire ends by returning;
+//! - a wire cancelled before its first turn never runs, and its closure is dropped;
+//! - one that learns of either in a call that cannot fail ends the process, with its name on standard
+//!   error: in [`yield_now`], and in the layers above where there is no `Result` to tell it by;
+//! - so does a stuck one that does, since stuck wires are cancelled;
+//! - a panic ends the process as it does without wires.
+//!
+//! So let wires that will be cancelled wait by calls that can fail, and [`shield`] the others. That
+//! includes the main wire, which others must not cancel.
+//!
 //! # Allocation
 //!
 //! None, except that a panic or a cancellation that unwinds costs the record std allocates for it.

@@ -18,8 +18,9 @@ static REQUESTS: AtomicU32 = AtomicU32::new(0);
 /// requests that come before the dump was written are one.
 ///
 /// A thread writes at latest 1,024 switches later, on the stack of the wire that runs then, of which it
-/// takes some 2 KiB (4 if built without optimisation). One that sleeps in the kernel does so when it goes on; wire-fd's monitor does at
-/// once if a signal interrupts its sleep. A wire that never switches puts it off for as long.
+/// takes some 2 KiB (4 if built without optimisation). One that sleeps in the kernel does so when it goes
+/// on; wire-fd's monitor does at once if a signal interrupts its sleep. A wire that never switches puts
+/// it off for as long.
 ///
 /// wire-stack's `detector::dump_on` has a signal ask for it.
 pub fn request_dump() {
