@@ -56,8 +56,8 @@ fn it_comes_within_so_many_yields_and_names_all_wires_and_the_program_goes_on() 
     let at = dump.find(HEAD).expect(&text);
     let dump = &dump[at + HEAD.len()..];
     assert!(dump.starts_with(wires), "{text}");
-    assert!(dump.contains("wire 'waits' waits: suspend\n"), "{text}");
-    assert!(dump.contains("wire 'busy' runs\n"), "{text}");
+    assert!(dump.contains("\nwire 'waits' waits: suspend, for "), "{text}");
+    assert!(dump.contains("\nwire 'busy' runs, stack "), "{text}");
     assert_eq!(dump.lines().count(), 3, "{text}");
     assert!(!after.contains("libwire"), "{text}");
 }
