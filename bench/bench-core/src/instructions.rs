@@ -31,6 +31,13 @@ const PARTICIPANTS: [Participant; 4] = [
 /// Prints the counts, for information; only what could not be counted falls short.
 pub(crate) fn section() -> Vec<Verdict> {
     println!("\nuser instructions per operation, by callgrind");
+    if let Err(error) = Command::new("valgrind").arg("--version").output() {
+        let why = format!(
+            "not measured: valgrind: {error}; the system's package manager has it (apt install valgrind)"
+        );
+        println!("{why}");
+        return vec![Verdict::did_not_run(format!("user instructions {why}"))];
+    }
     print!("{:>17}", "");
     for row in ROWS {
         print!(" {:>26}", row.title());
@@ -82,9 +89,7 @@ fn total(participant: Participant, row: Row, operations: u64) -> Outcome<f64> {
         .arg("sample")
         .args(arguments(participant, row, plan))
         .output()
-        .map_err(|error| {
-            format!("valgrind: {error}; install it with the system's package manager (apt install valgrind)")
-        })?;
+        .map_err(|error| format!("valgrind: {error}"))?;
     let text = String::from_utf8_lossy(&output.stderr);
     match collected(&text) {
         Some(count) if output.status.success() => Ok(count),

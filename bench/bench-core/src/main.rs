@@ -120,50 +120,64 @@ fn compare(options: &Options) -> Outcome<ExitCode> {
         verdicts.extend(allocations::section());
         verdicts.extend(instructions::section());
     }
-    Ok(conclude(&verdicts, options.check))
+    let (text, kept) = conclusion(&verdicts);
+    println!("\n{text}");
+    Ok(exit_code(kept, options.check))
 }
 
-/// Prints the last lines. A failure only with `check`, but then whatever fell short.
-fn conclude(verdicts: &[Verdict], check: bool) -> ExitCode {
-    let kept = verdicts.iter().filter(|one| one.kept()).count();
-    println!("\n{kept} of {} kept", verdicts.len());
-    for verdict in verdicts.iter().filter(|one| !one.kept()) {
-        println!("falls short: {}", verdict.what);
-    }
-    let Some(worst) = verdict::worst(verdicts) else {
-        return ExitCode::FAILURE;
-    };
-    println!("worst: {worst}");
-    if check && kept < verdicts.len() {
+fn exit_code(kept: bool, check: bool) -> ExitCode {
+    if check && !kept {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     }
 }
 
+/// The last lines, the very last of which names the worst, and whether everything was kept.
+fn conclusion(verdicts: &[Verdict]) -> (String, bool) {
+    let kept = verdicts.iter().filter(|one| one.kept()).count();
+    let mut text = format!("{kept} of {} kept\n", verdicts.len());
+    for verdict in verdicts.iter().filter(|one| !one.kept()) {
+        text += &format!("falls short: {}\n", verdict.what);
+    }
+    match verdict::worst(verdicts) {
+        Some(worst) => (format!("{text}worst: {worst}"), kept == verdicts.len()),
+        None => (format!("{text}worst: nothing was measured"), false),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::process::ExitCode;
+    use super::{ExitCode, Verdict, conclusion, exit_code};
 
-    use super::{Verdict, conclude};
+    #[test]
+    fn the_last_line_names_the_worst() {
+        let with = |used| {
+            let (text, kept) = conclusion(&[
+                Verdict::measured("a row", 0.9),
+                Verdict::measured("another", used),
+            ]);
+            (text.lines().last().unwrap().to_owned(), kept)
+        };
+        assert_eq!(
+            with(0.5),
+            ("worst: a row: kept, 90 % of the limit".to_owned(), true)
+        );
+        let short = "worst: another: falls short, 101 % of the limit";
+        assert_eq!(with(1.01), (short.to_owned(), false));
+        // A ratio of nothing.
+        assert_eq!(
+            with(f64::NAN),
+            ("worst: another: falls short".to_owned(), false)
+        );
+        assert!(!conclusion(&[]).1);
+    }
 
     #[test]
     fn only_a_check_fails_and_only_if_something_falls_short() {
-        let outcome = |used, check| {
-            let verdicts = [
-                Verdict::measured("a row", 0.5),
-                Verdict::measured("another", used),
-            ];
-            format!("{:?}", conclude(&verdicts, check))
-        };
-        let (success, failure) = (
-            format!("{:?}", ExitCode::SUCCESS),
-            format!("{:?}", ExitCode::FAILURE),
-        );
-        assert_eq!(outcome(1.0, true), success);
-        assert_eq!(outcome(1.01, true), failure);
-        assert_eq!(outcome(f64::NAN, true), failure);
-        assert_eq!(outcome(1.01, false), success);
-        assert_eq!(format!("{:?}", conclude(&[], true)), failure);
+        let fails = |kept, check| exit_code(kept, check) == ExitCode::FAILURE;
+        assert!(fails(false, true));
+        assert!(!fails(false, false));
+        assert!(!fails(true, true));
     }
 }

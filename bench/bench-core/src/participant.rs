@@ -74,7 +74,7 @@ impl Participant {
                 | Participant::CorosenseiBoxed,
                 Row::Switch,
             ) => Some("it has no scheduler that could be told to wake somebody"),
-            (Participant::CorosenseiBoxed, Row::Create) => Some("nothing is queued here"),
+            (Participant::CorosenseiBoxed, Row::Create) => Some("there is no queue in it"),
             (Participant::Threads, Row::Yield30000) => {
                 Some("30,000 threads are more than systems are set up for")
             }

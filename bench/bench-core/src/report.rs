@@ -1,5 +1,7 @@
 //! The tables of times.
 
+use std::collections::BTreeMap;
+
 use bench_core::participant::Participant;
 use bench_core::row::Reference;
 use bench_stats::{median, range};
@@ -30,10 +32,15 @@ pub(crate) fn times(samples: &Samples, raw: bool) {
             .rows()
             .flat_map(|row| Participant::ALL.map(|one| (row, one)))
     };
+    let mut reasons = BTreeMap::<&str, Vec<String>>::new();
     for (row, participant) in all() {
         if let Some(why) = participant.abstains(row) {
-            println!("– {}, {}: {why}", participant.title(), row.title());
+            let reason = reasons.entry(why).or_default();
+            reason.push(format!("{}: {}", participant.title(), row.title()));
         }
+    }
+    for (why, who) in reasons {
+        println!("– {} ({why})", who.join("; "));
     }
     if raw {
         println!("\nsamples");

@@ -1,6 +1,7 @@
 //! Taking the samples, each in a process of its own.
 
 use std::fs;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
@@ -19,14 +20,14 @@ use crate::{Options, Outcome};
 const PILOT: f64 = 15e6;
 /// The operations of the first attempt: a thread's take a thousand times as long as a wire's.
 const FIRST: [u64; 2] = [100_000, 1_000];
-/// Sizes of samples and of their warming up: one part of eight.
+/// Operations for each one that warms up.
 const WARM_UP: u64 = 8;
 
 /// Takes all samples.
 pub(crate) fn take(options: &Options, rows: &[Row], cpu: usize) -> Samples {
     let mut samples = Samples::default();
     let mut plans = Vec::new();
-    eprint!("finding out how many operations a sample should have …");
+    progress("finding out how many operations a sample should have …");
     for &row in rows {
         let mut takers = Vec::new();
         for participant in Participant::ALL {
@@ -41,7 +42,7 @@ pub(crate) fn take(options: &Options, rows: &[Row], cpu: usize) -> Samples {
         plans.push((row, takers));
     }
     for round in 0..options.samples {
-        eprint!("\r\x1b[Kround {} of {}", round + 1, options.samples);
+        progress(&format!("round {} of {}", round + 1, options.samples));
         for (row, takers) in &plans {
             for turn in 0..takers.len() {
                 let (participant, plan) = takers[(round + turn) % takers.len()];
@@ -49,8 +50,17 @@ pub(crate) fn take(options: &Options, rows: &[Row], cpu: usize) -> Samples {
             }
         }
     }
-    eprint!("\r\x1b[K");
+    progress("");
     samples
+}
+
+/// A line that replaces the one before, for somebody who looks on.
+fn progress(line: &str) {
+    let mut errors = std::io::stderr();
+    if errors.is_terminal() {
+        // Nobody is told if that is not possible either.
+        let _ = write!(errors, "\r\x1b[K{line}");
+    }
 }
 
 /// As many operations as take that long.
@@ -69,8 +79,9 @@ fn plan(participant: Participant, row: Row, milliseconds: u64, cpu: usize) -> Ou
                 warm_up: operations / WARM_UP,
             });
         }
-        // It may have been faster than it seems: small samples are mostly their beginning.
-        operations = (PILOT * 1.5 / cost.each()) as u64;
+        // More than that, as it may be faster than it seems: small samples are mostly their beginning.
+        let wanted = (PILOT * 1.5 / cost.each()) as u64;
+        operations = wanted.clamp(operations + 1, operations * 100);
     }
 }
 
@@ -108,11 +119,16 @@ pub(crate) fn cost(command: &mut Command) -> Outcome<Cost> {
     let output = command.output();
     let output = output.map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
-        let error = String::from_utf8_lossy(&output.stderr);
-        let error = error.lines().map(str::trim).find(|line| !line.is_empty());
-        return Err(format!("{}: {}", output.status, error.unwrap_or("silent")));
+        let error = first_lines(&String::from_utf8_lossy(&output.stderr));
+        return Err(format!("{}: {error}", output.status));
     }
     String::from_utf8_lossy(&output.stdout).trim().parse()
+}
+
+/// The two lines in which a panic says where it was and why.
+fn first_lines(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// The processor that others want least, of those this process may use.
@@ -146,7 +162,7 @@ fn idle_of(line: &str) -> Option<(usize, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{arguments, idle_of};
+    use super::{arguments, first_lines, idle_of};
     use bench_core::Plan;
     use bench_core::participant::Participant::CorosenseiArena;
     use bench_core::row::Row;
@@ -156,6 +172,15 @@ mod tests {
         assert_eq!(idle_of("cpu1 10 20 30 400 5 0 0"), Some((1, 400)));
         assert_eq!(idle_of("cpu  10 20 30 400 5 0 0"), None);
         assert_eq!(idle_of("intr 1 2 3"), None);
+    }
+
+    #[test]
+    fn a_panic_is_told_in_a_line() {
+        let text = "\nthread 'main' panicked at a.rs:1:2:\nno room\nnote: run with more\n";
+        assert_eq!(
+            first_lines(text),
+            "thread 'main' panicked at a.rs:1:2: no room"
+        );
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::task::Poll;
 
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
+use tokio::task::{self, LocalSet};
 
 use super::{Work, job};
 use crate::{Plan, stamp};
 
 pub(super) const CONFIGURATION: &str = "current_thread without drivers, event_interval 1,000,000; a \
-     yield wakes its own task (task::yield_now is slower); Notify for suspend + resume";
+     yield wakes its own task (task::yield_now is slower); spawn_local in a LocalSet to create (spawn \
+     is slower); Notify for suspend + resume";
 
 pub(super) fn measure(work: Work, plan: Plan) {
     block_on(async move {
@@ -77,18 +79,20 @@ pub(super) async fn yields(
 
 async fn create(plan: Plan) {
     // In a task, since the future of `block_on` is polled less often.
-    let all = tokio::spawn(async move {
+    let starts = async move {
         for number in 0..plan.warm_up {
-            tokio::spawn(async move { job::run(number) });
+            task::spawn_local(async move { job::run(number) });
             wake_self().await;
         }
         stamp::begin();
         for number in 0..plan.operations {
-            tokio::spawn(async move { job::run(number) });
+            task::spawn_local(async move { job::run(number) });
             wake_self().await;
         }
         stamp::end();
-    });
+    };
+    let local = LocalSet::new();
+    let all = local.run_until(async { task::spawn_local(starts).await });
     all.await.expect("no panic");
 }
 
