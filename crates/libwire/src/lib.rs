@@ -46,7 +46,9 @@
 //! std's `mpsc`, `thread::park`, `thread::scope`, and `Mutex` locks held across a switch; receiving
 //! from crossbeam or flume channels; parking_lot; `block_on` of async runtimes. Use the modules
 //! above for what passes between wires, [`block_on`] of this crate for futures, and [`io::offload`]
-//! for calls that block otherwise. Holding the lock of `stdout` or `stderr` while switching lets another wire of the thread in.
+//! for calls that block otherwise. Holding the lock of `stdout` or `stderr` while switching lets another
+//! wire of the thread in. Coroutines of other crates must not be suspended in one wire and resumed in
+//! another.
 
 pub use wire_channel as channel;
 pub use wire_core as core;

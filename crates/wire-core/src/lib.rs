@@ -43,7 +43,8 @@
 //! unwinding.
 //!
 //! **What can end a wait early** is one word per wire: nothing, [cancelled](Handle::cancel), or
-//! deadline passed. It is looked at when a wait begins and when it ends, and by [`yield_now`]. Calls
+//! deadline passed. It is looked at when a wait begins and when it ends, and by [`yield_now`] when its
+//! turn has come again. Calls
 //! that can fail return it as [`Interrupt`]; those that cannot [unwind](Interrupt::unwind), up to
 //! the `timeout` scope whose deadline it was, or to the wire's end. Cancellation is sticky.
 //! [`shield`] puts both off, and so does whoever holds a reference into the frame of a wire that
@@ -57,7 +58,8 @@
 //! **Who owns which memory, and for how long.** Control blocks and stacks are the user's. Wires
 //! start in memory that is `'static` and never given back ([`Wire::spawn`]), or lent for the time of
 //! a closure ([`Scope::spawn`]); never in a local borrowed plainly, since forgetting whatever was to
-//! guard it would leave a wire in dead memory. Closure and outcome lie in the wire's stack. A wire
+//! guard it would leave a wire in dead memory. A control block is one cache line; what a switch does
+//! not need, the closure, and later its outcome lie at the top of the wire's stack. A wire
 //! with a [`JoinHandle`] keeps control block and stack until it is over *and* the handle was joined
 //! or dropped; a detached one gives them back as it ends, before anyone waiting for them runs. A
 //! [`Handle`] may be stored: it carries a generation, and a `'static` one is only given for memory
