@@ -15,6 +15,7 @@ use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::AtomicU8;
 
+use crate::block::fatal;
 use crate::scheduler::scheduler;
 
 /// A key for a value that each wire has of its own, while it is in [`set`](WireLocal::set): for what
@@ -120,23 +121,31 @@ impl<T: 'static> WireLocal<T> {
     /// further in that one counts, until it returns or unwinds. The value is dropped at the end.
     ///
     /// Other wires of the thread may run in the meantime; they do not see it.
+    ///
+    /// # Aborts
+    ///
+    /// If a coroutine of another crate, suspended in `f`, ends it in another wire or after an outer one.
     pub fn set<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
-        struct Unlink<'a>(&'a Cell<*const Binding>, *const Binding);
-        impl Drop for Unlink<'_> {
+        struct Unlink(*const Binding, *const Binding);
+        impl Drop for Unlink {
             fn drop(&mut self) {
-                self.0.set(self.1);
+                with_bindings(|bindings| {
+                    // So it is unless a coroutine of another crate has carried `f` from wire to wire.
+                    if bindings.get() != self.0 {
+                        fatal("a value set in one wire was unset in another, or out of turn");
+                    }
+                    bindings.set(self.1);
+                });
             }
         }
-        with_bindings(|bindings| {
-            let binding = Binding {
-                key: self.key(),
-                value: (&raw const value).cast(),
-                outer: bindings.get(),
-            };
-            let _unlink = Unlink(bindings, binding.outer);
-            bindings.set(&raw const binding);
-            f()
-        })
+        let binding = Binding {
+            key: self.key(),
+            value: (&raw const value).cast(),
+            outer: with_bindings(Cell::get),
+        };
+        let _unlink = Unlink(&raw const binding, binding.outer);
+        with_bindings(|bindings| bindings.set(&raw const binding));
+        f()
     }
 
     /// Calls `f` with the value.
