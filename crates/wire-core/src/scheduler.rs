@@ -315,18 +315,41 @@ impl Scheduler {
         self.period.set(CHECK_FIRST);
     }
 
-    /// Whether there is an ordinary wire besides the main one: started and not over.
+    /// Whether there is an ordinary wire besides the main one: started and not over. Asked at each end
+    /// while the main wire waits for the last, so it stops at the first that it meets: mostly the next
+    /// one in the ring.
     pub(crate) fn ordinary_wires_are_left(&self) -> bool {
-        let mut found = false;
-        self.list_ready();
-        let mut links = self.all.behind(&self.all);
+        let is_one = |wire: &Wire| {
+            let alive = !matches!(wire.state.get(), State::Idle | State::Ended);
+            alive && !wire.has(DAEMON) && !ptr::eq(wire, self.main.get())
+        };
+        let mut listed = self.all.behind(&self.all);
         // SAFETY: the list is not changed meanwhile.
-        while let (false, Some(details)) = (found, unsafe { links.as_ref() }) {
-            let wire = details.wire();
-            found = !wire.has(DAEMON) && !ptr::eq(wire, self.main.get());
-            links = self.after(details);
+        while let Some(details) = unsafe { listed.as_ref() } {
+            if is_one(details.wire()) {
+                return true;
+            }
+            listed = self.after(details);
         }
-        found
+        self.ready().any(is_one)
+    }
+
+    /// The wires in the ring, the running one first. One that is just ending is among them, though it is
+    /// over, and freed.
+    fn ready(&self) -> impl Iterator<Item = &Wire> {
+        let tail = self.tail.get();
+        let mut before = tail;
+        core::iter::from_fn(move || {
+            // SAFETY: wires in the ring are started wires, whose control blocks stay while it is asked
+            // for them; the one that is just ending has not left its stack yet.
+            let wire = unsafe { &*before.as_ref()?.next.get() };
+            before = if ptr::eq(wire, tail) {
+                ptr::null()
+            } else {
+                wire
+            };
+            Some(wire)
+        })
     }
 
     /// The listed wire behind this one, or null.
@@ -337,17 +360,10 @@ impl Scheduler {
 
     /// Lists all wires that are not: those in the ring that have never blocked.
     pub(crate) fn list_ready(&self) {
-        let tail = self.tail.get();
-        let mut before = tail;
-        // SAFETY: wires in the ring are started wires, whose control blocks stay; the one that is just
-        // ending is there, too, but is not alive any more.
-        while let Some(wire) = unsafe { before.as_ref() }.map(|wire| wire.next.get()) {
-            // SAFETY: as above.
-            let ready = unsafe { &*wire };
-            if !matches!(ready.state.get(), State::Idle | State::Ended) {
-                self.list(ready);
+        for wire in self.ready() {
+            if !matches!(wire.state.get(), State::Idle | State::Ended) {
+                self.list(wire);
             }
-            before = if wire == tail { ptr::null() } else { wire };
         }
     }
 
