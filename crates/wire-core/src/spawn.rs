@@ -174,17 +174,26 @@ where
 #[cold]
 #[inline(never)]
 fn refuse<F>(wire: &Wire, size: usize, on_free: Option<OnFree>, needed: usize, f: F) -> SpawnError {
-    drop(f);
-    if let Some(hook) = on_free {
-        hook.call();
+    /// Also if dropping the closure panics.
+    struct GiveBack(Option<OnFree>);
+    impl Drop for GiveBack {
+        fn drop(&mut self) {
+            if let Some(hook) = self.0 {
+                hook.call();
+            }
+        }
     }
-    if scheduler().current().is_none() {
+    let _stack = GiveBack(on_free);
+    // Asked before a destructor of the closure's can change it.
+    let why = if scheduler().current().is_none() {
         SpawnError::NotRunning
     } else if wire.is_in_use() {
         SpawnError::InUse
     } else {
         SpawnError::TooLarge { needed, size }
-    }
+    };
+    drop(f);
+    why
 }
 
 /// What runs on a new stack. Never unwinds, and returns where to go when the wire is over. The packet

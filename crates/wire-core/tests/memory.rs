@@ -2,6 +2,7 @@
 mod common;
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -141,6 +142,24 @@ fn a_closure_or_result_larger_than_the_stack_is_refused() {
         let tiny = unsafe { Stack::from_raw(stack().low(), 32) };
         let refused = place.spawn(tiny, "tiny", || ()).unwrap_err();
         assert!(matches!(refused, SpawnError::TooLarge { size: 32, .. }));
+        assert!(!place.is_in_use());
+    });
+}
+
+#[test]
+fn a_refused_closure_that_panics_when_dropped_does_not_keep_the_stack() {
+    let (place, count) = (wire(), counter());
+    run(|| {
+        let (large, bomb) = (
+            [0_u8; SIZE / 2],
+            OnDrop(|| panic!("in a closure's destructor")),
+        );
+        let refused = catch_unwind(AssertUnwindSafe(|| {
+            let body = move || (&bomb, large).1[17];
+            place.spawn(counting_stack(count), "bomb", body)
+        }));
+        assert!(refused.is_err());
+        assert_eq!(count.get(), 1);
         assert!(!place.is_in_use());
     });
 }
