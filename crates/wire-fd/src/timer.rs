@@ -87,6 +87,9 @@ impl std::error::Error for Elapsed {}
 /// `f` is not stopped while it computes. If it returns after all, its value is given, whatever the
 /// time; errors of timed-out calls are for `f` to return. Outside a wire it is called without bound.
 ///
+/// With `panic = "abort"` nothing unwinds: a deadline that passes in a call that cannot return it
+/// [ends the process](wire_core#with-panic--abort).
+///
 /// ```
 /// use std::time::Duration;
 /// use wire_fd::{Elapsed, sleep, timeout};
