@@ -229,7 +229,8 @@ impl Wire {
         }
     }
 
-    /// What is known of the wire that lives here. There must be one, from `start` (or `run`) to `free`.
+    /// What is known of the wire that lives here. There must be one, from `start` (or `run`) to `free`; and
+    /// if it has ended, a handle.
     #[inline]
     pub(crate) fn details(&self) -> &Details {
         debug_assert!(self.is_in_use());
@@ -356,7 +357,10 @@ impl Default for Wire {
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.is_in_use().then(|| self.details().name.get());
+        // Of one that has ended, stack and details may be gone: its handle was forgotten, and the scope
+        // they were lent for is over.
+        let lives = !matches!(self.state.get(), State::Idle | State::Ended);
+        let name = lives.then(|| self.details().name.get());
         f.debug_struct("Wire")
             .field("name", &name)
             .field("state", &self.state.get())

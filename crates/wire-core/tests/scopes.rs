@@ -4,11 +4,12 @@ mod common;
 use std::cell::{Cell, RefCell};
 use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 
-use common::{Drops, Log, OnDrop, spawn, stack};
+use common::{Drops, Log, OnDrop, SIZE, spawn, stack};
 use wire_core::{
-    Interrupt, JoinError, Payload, SpawnError, Wire, check_interrupt, run, scope, shield, suspend,
-    yield_now,
+    Interrupt, JoinError, Payload, SpawnError, Stack, Wire, check_interrupt, run, scope, shield,
+    suspend, yield_now,
 };
 
 fn says(payload: &Payload, text: &str) -> bool {
@@ -202,6 +203,22 @@ fn a_forgotten_handle_does_not_keep_the_scope_from_ending() {
         let moved = wire; // nothing refers to it any more
         assert!(moved.is_in_use());
     });
+}
+
+#[test]
+fn a_control_block_whose_forgotten_wire_has_lost_its_stack_can_be_shown() {
+    let wire = Wire::new();
+    let mut memory = vec![0_u128; SIZE / size_of::<u128>()];
+    run(|| {
+        scope(|s| {
+            // SAFETY: used by nothing else until the scope ends, and ample.
+            let stack = unsafe { Stack::from_raw(NonNull::from(&mut memory[..]).cast(), SIZE) };
+            forget(s.spawn(&wire, stack, "forgotten", || ()).unwrap());
+        });
+    });
+    memory.fill(u128::MAX);
+    let shown = format!("{wire:?}");
+    assert!(shown.contains("Ended"), "{shown}");
 }
 
 #[test]
