@@ -25,6 +25,14 @@ fn counter() -> &'static Cell<u32> {
 }
 
 #[test]
+fn a_control_block_is_one_cache_line() {
+    assert_eq!(align_of::<wire_core::Wire>(), 64);
+    if wire_core::BACKEND == "native" {
+        assert_eq!(size_of::<wire_core::Wire>(), 64);
+    }
+}
+
+#[test]
 fn outside_run_no_wire_starts() {
     let (drops, count) = (Drops::new(), counter());
     let value = drops.counted();
