@@ -14,7 +14,7 @@ use crate::steps::{self, Done, Step, once};
 use crate::{layers, pick, port, tidy};
 
 /// Every name `--only` and `--skip` know.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "fmt",
     "layers",
     "tidy",
@@ -24,6 +24,7 @@ const NAMES: [&str; 11] = [
     "test-native",
     "test-corosensei",
     "web",
+    "million",
     "pick",
     "ports",
 ];
@@ -38,9 +39,9 @@ pub(crate) struct Args {
     skip: Vec<String>,
 }
 
-/// Tests of `wire-tests` that a plain run of the suite leaves out: `web` needs the example built
-/// for release and has its own step, `soak` takes long and lives in `deep`.
-const APART: [&str; 2] = ["web", "soak"];
+/// Tests of `wire-tests` that a plain run of the suite leaves out: `web` and `million` need an example built
+/// for release and have their own steps, `soak` takes long and lives in `deep`.
+const APART: [&str; 3] = ["web", "million", "soak"];
 
 pub(crate) fn run(args: &Args) -> run::Result {
     let mut all = vec![
@@ -63,6 +64,7 @@ pub(crate) fn run(args: &Args) -> run::Result {
             || test(Backend::Corosensei),
         ),
         Step::new("web", "the web example driven over TCP", web),
+        Step::new("million", "many guarded wires at once", million),
         Step::new("pick", "each crate by itself", || {
             once(pick::run(&pick::Args::default()))
         }),
@@ -213,6 +215,20 @@ fn web() -> run::Result<Done> {
     ]));
     let mut cargo = run::cargo(["test", "--package", "wire-tests", "--test", "web"]);
     run.add(cargo.env("WIRE_WEB_EXAMPLE", example));
+    run.end().map(Done::Tests)
+}
+
+fn million() -> run::Result<Done> {
+    let workspace = Metadata::read()?;
+    if !workspace.has_test("wire-tests", "million") {
+        return run::failed("tests/ has no integration test named million");
+    }
+    let mut run = TestRun::default();
+    for backend in [Backend::Native, Backend::Corosensei] {
+        let mut cargo = run::cargo(["test", "--package", "wire-tests", "--test", "million"]);
+        backend.select(&mut cargo, &workspace)?;
+        run.add(&mut cargo);
+    }
     run.end().map(Done::Tests)
 }
 

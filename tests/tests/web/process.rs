@@ -131,25 +131,6 @@ fn example() -> &'static Path {
     static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
     EXAMPLE.get_or_init(|| match env::var_os("WIRE_WEB_EXAMPLE") {
         Some(path) => path.into(),
-        None => build(),
+        None => wire_tests::release_example("web"),
     })
-}
-
-/// Builds the example and asks cargo where it put it.
-fn build() -> PathBuf {
-    let arguments = "build --release --example web --package libwire --message-format json";
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(arguments.split(' '))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "the example does not build");
-    let messages = String::from_utf8_lossy(&output.stdout);
-    // Of what is built by that, only the example is a program. Its path is not worth a JSON parser.
-    let path = messages
-        .lines()
-        .filter(|line| line.contains(r#""kind":["example"]"#))
-        .find_map(|line| line.split_once(r#""executable":""#)?.1.split('"').next());
-    path.expect("cargo names the example").into()
 }
