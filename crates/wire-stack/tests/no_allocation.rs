@@ -90,3 +90,23 @@ fn stacks_come_and_go_without_the_allocator() {
         assert_eq!(COUNT.get() - before, 0);
     });
 }
+
+#[test]
+fn an_arenas_stacks_come_and_go_without_the_allocator() {
+    let arena = Arena::builder().count(100).build().unwrap();
+    let wire = Wire::new();
+    run(|| {
+        let before = COUNT.get();
+        scope(|s| {
+            for _ in 0..1000 {
+                let stack = arena.stack().unwrap();
+                s.spawn(&wire, stack, "arena", || ()).unwrap().join().unwrap();
+            }
+        });
+        for _ in 0..100 {
+            std::mem::forget(arena.stack().unwrap());
+        }
+        assert!(arena.stack().is_err());
+        assert_eq!(COUNT.get() - before, 0);
+    });
+}
