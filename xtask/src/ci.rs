@@ -86,15 +86,23 @@ pub(crate) fn run(args: &Args) -> run::Result {
 }
 
 /// The two implementations of the switch.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Backend {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Backend {
     Native,
     Corosensei,
 }
 
 impl Backend {
+    /// As on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Corosensei => "corosensei",
+        }
+    }
+
     /// Makes a cargo command build with this backend.
-    fn select(self, command: &mut Command, workspace: &Metadata) -> run::Result {
+    pub(crate) fn select(self, command: &mut Command, workspace: &Metadata) -> run::Result {
         match self {
             // Elsewhere wire-coro falls back by itself, and this step would test the other one twice.
             Self::Native if std::env::consts::ARCH != "x86_64" => Err(Problem::NotRun {
@@ -264,7 +272,9 @@ fn ports() -> run::Result<Done> {
     let mut run = TestRun::default();
     let ports = layers::ports()?;
     for package in &ports {
-        port::test(package.directory(), &mut run)?;
+        let port = port::Port::install(package.directory(), Backend::Native)?;
+        port.lint()?;
+        port.test(&mut run)?;
     }
     println!("{} ports", ports.len());
     run.end().map(Done::Tests)

@@ -13,9 +13,11 @@ pub(crate) struct Metadata {
     pub(crate) target_directory: PathBuf,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) id: String,
     pub(crate) manifest_path: PathBuf,
     #[serde(default)]
     pub(crate) description: Option<String>,
@@ -27,9 +29,12 @@ pub(crate) struct Package {
     pub(crate) targets: Vec<Target>,
     #[serde(default)]
     features: BTreeMap<String, Vec<String>>,
+    /// What its manifest says to tools, this one among them.
+    #[serde(default)]
+    pub(crate) metadata: serde_json::Value,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct Dependency {
     /// The package's name, not what this manifest calls it.
     pub(crate) name: String,
@@ -37,9 +42,11 @@ pub(crate) struct Dependency {
     pub(crate) kind: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct Target {
     pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) src_path: PathBuf,
     pub(crate) kind: Vec<String>,
     /// Whether a plain `cargo test` (and `clippy --all-targets`) takes it.
     pub(crate) test: bool,

@@ -145,6 +145,8 @@ pub(crate) struct Tests {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) ignored: u64,
+    /// Not run because somebody said so: a port, of what it lacks.
+    pub(crate) left_out: u64,
 }
 
 impl Tests {
@@ -165,6 +167,7 @@ impl Tests {
                     "passed" => self.passed += number,
                     "failed" => self.failed += number,
                     "ignored" => self.ignored += number,
+                    "filtered out" => self.left_out += number,
                     _ => {}
                 }
             }
@@ -211,6 +214,11 @@ impl TestRun {
             }
             self.faults.push(format!("{}: {fault}", shown(command)));
         }
+    }
+
+    /// What it came to so far.
+    pub(crate) fn so_far(&self) -> Tests {
+        self.tests
     }
 
     /// The verdict; no test at all is a failure, because then something was mis-selected.
@@ -299,7 +307,7 @@ mod tests {
     fn test_results_are_added_up_over_binaries() {
         let mut run = TestRun::default();
         run.add(&mut shell(
-            "echo 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out'",
+            "echo 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.00s'",
         ));
         run.add(&mut shell(
             "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'",
@@ -309,7 +317,8 @@ mod tests {
             Ok(Tests {
                 passed: 5,
                 failed: 0,
-                ignored: 1
+                ignored: 1,
+                left_out: 7,
             })
         );
     }
@@ -328,7 +337,8 @@ mod tests {
             Tests {
                 passed: 3,
                 failed: 2,
-                ignored: 0
+                ignored: 0,
+                left_out: 0,
             }
         );
     }
@@ -347,7 +357,8 @@ mod tests {
             Tests {
                 passed: 3,
                 failed: 1,
-                ignored: 0
+                ignored: 0,
+                left_out: 0,
             }
         );
         assert!(why.contains("signal: 9"), "{why}");

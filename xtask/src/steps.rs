@@ -162,7 +162,15 @@ fn tally(tests: Tests) -> String {
     } else {
         format!(", {} ignored", tests.ignored)
     };
-    format!("{} passed, {} failed{ignored}", tests.passed, tests.failed)
+    let left_out = if tests.left_out == 0 {
+        String::new()
+    } else {
+        format!(", {} left out", tests.left_out)
+    };
+    format!(
+        "{} passed, {} failed{ignored}{left_out}",
+        tests.passed, tests.failed
+    )
 }
 
 #[cfg(test)]
@@ -187,6 +195,7 @@ mod tests {
             passed: 10,
             failed: 0,
             ignored: 0,
+            left_out: 0,
         };
         let rows = [
             row("fmt", Ok(Done::Once)),
@@ -202,6 +211,7 @@ mod tests {
             passed: 8,
             failed: 2,
             ignored: 0,
+            left_out: 0,
         };
         let rows = [
             row("tidy", Err(Problem::Failed("two complaints".into()))),

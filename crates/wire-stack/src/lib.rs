@@ -73,7 +73,8 @@
 //!    `an_arenas_stacks_come_and_go_without_the_allocator`).
 //! 7. Mappings and slabs are zeroes at first, begin at a page's start, and stay until dropped
 //!    (`mappings_and_slabs_are_zeroes_at_the_start_of_a_page`); then they and what arenas hold go back
-//!    to the system (`what_is_dropped_goes_back_to_the_system`).
+//!    to the system (`what_is_dropped_goes_back_to_the_system`). Static stacks are zeroes, too, and so no
+//!    part of the program's file (`an_unused_static_stack_takes_no_room_in_the_file`).
 //! 8. Giving memory back does no harm: a lent stack keeps what it holds unless it is given back itself,
 //!    each stays usable, and one that belongs elsewhere is refused by a panic
 //!    (`what_belongs_to_another_is_refused`).

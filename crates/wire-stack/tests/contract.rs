@@ -232,6 +232,16 @@ fn mappings_and_slabs_are_zeroes_at_the_start_of_a_page() {
 }
 
 #[test]
+fn an_unused_static_stack_takes_no_room_in_the_file() {
+    const SIZE: usize = 256 << 20;
+    static STACK: Local<StaticStack<SIZE>> = Local::new(StaticStack::new());
+    assert!(!STACK.is_in_use());
+    let file = std::env::current_exe().unwrap();
+    let length = std::fs::metadata(file).unwrap().len();
+    assert!(length < SIZE as u64 / 2, "{length} bytes");
+}
+
+#[test]
 fn what_is_dropped_goes_back_to_the_system() {
     // More in all than the 47 bits of addresses that a process commonly has.
     const SIZE: usize = 2 << 30;

@@ -100,7 +100,10 @@ fn an_arenas_stacks_come_and_go_without_the_allocator() {
         scope(|s| {
             for _ in 0..1000 {
                 let stack = arena.stack().unwrap();
-                s.spawn(&wire, stack, "arena", || ()).unwrap().join().unwrap();
+                s.spawn(&wire, stack, "arena", || ())
+                    .unwrap()
+                    .join()
+                    .unwrap();
             }
         });
         for _ in 0..100 {
