@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// The port's directory, as in ports/wire-stack-plain
     path: PathBuf,
     /// How wires switch in the meantime
-    #[arg(long, value_enum, default_value_t = Backend::Native)]
+    #[arg(long, value_enum, default_value_t = Backend::here())]
     backend: Backend,
 }
 
@@ -148,9 +148,11 @@ impl Port {
     fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> run::Result<Command> {
         let mut cargo = run::cargo(args);
         self.backend.select(&mut cargo, &self.affected)?;
+        // Whoever debugs a port builds it in its own place; here it is one more copy of everything.
         cargo
             .current_dir(&self.tree)
-            .env("CARGO_TARGET_DIR", &self.target);
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
         Ok(cargo)
     }
 
