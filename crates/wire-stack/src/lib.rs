@@ -54,8 +54,9 @@
 //!    (`an_overflow_of_an_arenas_stack_ends_the_program_in_the_guard`,
 //!    `a_stack_that_was_used_and_given_back_still_has_its_guard`,
 //!    `an_overflow_of_a_static_stack_ends_the_program_in_the_guard`,
-//!    `static_stacks_have_a_guard_whichever_way_they_are_had`). Memory without one may be had from
-//!    `unsafe` functions only.
+//!    `a_static_stack_guarded_by_choice_still_has_its_guard_when_given_back`,
+//!    `a_static_stack_without_a_note_has_a_guard`). Memory without one may be had from `unsafe`
+//!    functions only.
 //! 2. A stack is readable and writable as a whole, 16-aligned at both ends, and stays where it is with
 //!    what it holds while it is lent; an idle one stays in its place (`lent_memory_is_all_usable_and_stays_as_and_where_it_is`).
 //! 3. Who has a stack has it alone: no safe function lends it to another, moves, changes or frees it

@@ -91,12 +91,21 @@ fn an_overflow_of_a_static_stack_ends_the_program_in_the_guard() {
 }
 
 #[test]
-fn static_stacks_have_a_guard_whichever_way_they_are_had() {
+fn a_static_stack_guarded_by_choice_still_has_its_guard_when_given_back() {
     static STACK: Local<Large> = Local::new(StaticStack::new());
-    let name = "static_stacks_have_a_guard_whichever_way_they_are_had";
+    let name = "a_static_stack_guarded_by_choice_still_has_its_guard_when_given_back";
     let output = child(name, || {
         drop(STACK.stack_guarded_by(Guards::Mprotect).unwrap());
         STACK.give_back();
+        overflow(STACK.stack().unwrap());
+    });
+    ended_by_the_system(&output);
+}
+
+#[test]
+fn a_static_stack_without_a_note_has_a_guard() {
+    static STACK: Local<Large> = Local::new(StaticStack::new());
+    let output = child("a_static_stack_without_a_note_has_a_guard", || {
         // SAFETY: not lent, and used by nobody else.
         overflow(unsafe { STACK.stack_unnoted() }.unwrap());
     });
