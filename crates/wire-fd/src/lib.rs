@@ -16,7 +16,7 @@
 //! # The contract
 //!
 //! This crate is the only one that knows how the operating system reports readiness. Another with
-//! the same public items can take its place (`docs/porting.md` will tell how); whatever it is built
+//! the same public items can take its place (`docs/porting.md` tells how); whatever it is built
 //! on, it MUST keep these rules, and the names behind them are tests in `tests/`.
 //!
 //! 1. A wire that waits for a descriptor goes on when it is ready, at its end, or broken, and

@@ -1,9 +1,9 @@
 //! Guarded stacks for wires on any system with virtual memory, in the place of wire-stack.
 //!
 //! Same public items and the same promises, written with two calls that every system has: take
-//! pages, and make pages inaccessible. The [region](https://docs.rs/region) crate makes them, on
-//! Linux, the BSDs, macOS and Windows. Made to be read, and to show that the layer can be replaced;
-//! on Linux, wire-stack itself does more and takes less.
+//! pages, and make pages inaccessible. The [region](https://docs.rs/region) crate makes them, so this
+//! goes wherever that and the layers below go. Made to be read, and to show that the layer can be
+//! replaced; on Linux, wire-stack itself does more and takes less.
 //!
 //! ```
 //! use wire_stack::{Arena, detector, wire_core};
