@@ -10,11 +10,20 @@ use std::process::{Command, Stdio};
 ///
 /// If it does not build.
 pub fn release_example(name: &str) -> PathBuf {
-    let arguments = "build --release --package libwire --message-format json --example";
+    example("libwire", name, true)
+}
+
+/// Builds an example of a package, and asks cargo where it put it.
+///
+/// # Panics
+///
+/// If it does not build.
+pub fn example(package: &str, name: &str, release: bool) -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(arguments.split(' '))
-        .arg(name)
+        .args(["build", "--message-format", "json"])
+        .args(["--package", package, "--example", name])
+        .args(release.then_some("--release"))
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo runs");

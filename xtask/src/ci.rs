@@ -14,7 +14,7 @@ use crate::steps::{self, Done, Step, once};
 use crate::{layers, pick, port, tidy};
 
 /// Every name `--only` and `--skip` know.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "fmt",
     "layers",
     "tidy",
@@ -25,6 +25,7 @@ const NAMES: [&str; 12] = [
     "test-corosensei",
     "web",
     "million",
+    "gdb",
     "pick",
     "ports",
 ];
@@ -40,8 +41,8 @@ pub(crate) struct Args {
 }
 
 /// Tests of `wire-tests` that a plain run of the suite leaves out: `web` and `million` need an example built
-/// for release and have their own steps, `soak` takes long and lives in `deep`.
-const APART: [&str; 3] = ["web", "million", "soak"];
+/// for release and have their own steps, as has `gdb`, which wants that; `soak` takes long and lives in `deep`.
+const APART: [&str; 4] = ["web", "million", "gdb", "soak"];
 
 pub(crate) fn run(args: &Args) -> run::Result {
     let mut all = vec![
@@ -65,6 +66,7 @@ pub(crate) fn run(args: &Args) -> run::Result {
         ),
         Step::new("web", "the web example driven over TCP", web),
         Step::new("million", "many guarded wires at once", million),
+        Step::new("gdb", "wires in a debugger", gdb),
         Step::new("pick", "each crate by itself", || {
             once(pick::run(&pick::Args::default()))
         }),
@@ -236,13 +238,23 @@ fn web() -> run::Result<Done> {
 }
 
 fn million() -> run::Result<Done> {
+    on_both_backends("million")
+}
+
+fn gdb() -> run::Result<Done> {
+    run::need_tool("gdb", "apt install gdb, or your system's like")?;
+    on_both_backends("gdb")
+}
+
+/// Runs an integration test that the suite leaves out.
+fn on_both_backends(test: &str) -> run::Result<Done> {
     let workspace = Metadata::read()?;
-    if !workspace.has_test("wire-tests", "million") {
-        return run::failed("tests/ has no integration test named million");
+    if !workspace.has_test("wire-tests", test) {
+        return run::failed(format!("tests/ has no integration test named {test}"));
     }
     let mut run = TestRun::default();
     for backend in [Backend::Native, Backend::Corosensei] {
-        let mut cargo = run::cargo(["test", "--package", "wire-tests", "--test", "million"]);
+        let mut cargo = run::cargo(["test", "--package", "wire-tests", "--test", test]);
         backend.select(&mut cargo, &workspace)?;
         run.add(&mut cargo);
     }

@@ -21,6 +21,9 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    /// For `debug`.
+    pub(crate) const NEXT: usize = offset_of!(Links, next);
+
     /// In no list; as a head, it has none until `make_head`.
     pub(crate) const fn new() -> Links {
         Links {

@@ -106,6 +106,7 @@ mod all;
 mod bell;
 mod block;
 mod block_on;
+mod debug;
 mod handle;
 mod local;
 mod queue;

@@ -1,6 +1,7 @@
 //! What a blocked wire waits for, as lists of wires and the stuck report show it.
 
 use core::fmt;
+use core::mem::offset_of;
 use core::ptr;
 
 /// A kind of waiting, one `static` each: "channel receive", "join", "sleep".
@@ -10,6 +11,9 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// For `debug`.
+    pub(crate) const NAME_OFFSET: usize = offset_of!(Kind, name);
+
     /// A kind with the name that reports print.
     pub const fn new(name: &'static str) -> Kind {
         Kind { name }
@@ -29,6 +33,9 @@ pub struct Reason {
 }
 
 impl Reason {
+    /// For `debug`: kind, object.
+    pub(crate) const LAYOUT: [usize; 2] = [offset_of!(Reason, kind), offset_of!(Reason, object)];
+
     /// Waiting of this kind, on nothing in particular.
     pub const fn new(kind: &'static Kind) -> Reason {
         Reason {

@@ -20,6 +20,7 @@
 //! dropping, so reaching it is one addition to the thread pointer.
 
 use core::cell::Cell;
+use core::mem::offset_of;
 use core::ptr;
 use std::time::Instant;
 
@@ -28,6 +29,7 @@ use wire_coro::Context;
 use crate::all::Links;
 use crate::block::{Interrupt, take_interrupt, unwind_pending};
 use crate::block_on;
+use crate::debug;
 use crate::reason::{Kind, Reason};
 use crate::request::Seen;
 use crate::run::OnStuck;
@@ -87,6 +89,14 @@ pub(crate) fn scheduler() -> &'static Scheduler {
 }
 
 impl Scheduler {
+    /// For `debug`: current, tail, main, all.
+    pub(crate) const LAYOUT: [usize; 4] = [
+        offset_of!(Scheduler, current),
+        offset_of!(Scheduler, tail),
+        offset_of!(Scheduler, main),
+        offset_of!(Scheduler, all),
+    ];
+
     const fn new() -> Scheduler {
         Scheduler {
             current: Cell::new(outside()),
@@ -138,6 +148,7 @@ impl Scheduler {
         self.look_after(CHECK_FIRST);
         self.dumps.skip();
         trace::begins(main);
+        debug::show(self);
     }
 
     /// Until `step_in`, this is a thread without wires.
@@ -307,6 +318,7 @@ impl Scheduler {
     /// Sets the scheduler back to what a fresh thread has, between two `run()`s.
     pub(crate) fn reset(&self) {
         trace::rests();
+        debug::hide(self);
         self.step_out();
         self.tail.set(ptr::null());
         self.main.set(ptr::null());

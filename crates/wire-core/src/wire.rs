@@ -24,7 +24,7 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, offset_of};
 use core::ptr;
 
 use wire_coro::{Context, STACK_ALIGN};
@@ -56,10 +56,13 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// From here on, all are blocked.
+    pub(crate) const FIRST_BLOCKED: State = State::Blocked;
+
     /// One of the kinds of being blocked.
     #[inline]
     pub(crate) fn is_blocked(self) -> bool {
-        self >= State::Blocked
+        self >= State::FIRST_BLOCKED
     }
 }
 
@@ -214,6 +217,9 @@ pub(crate) const fn outside() -> *const Wire {
 }
 
 impl Wire {
+    /// For `debug`.
+    pub(crate) const DETAILS_OFFSET: usize = offset_of!(Wire, details);
+
     /// An unused control block.
     pub const fn new() -> Wire {
         Wire {

@@ -4,14 +4,17 @@
 //! root plays that part for all: a switch away from a coroutine suspends it with the address of the
 //! context wanted, and the loop in [`Context::switch`], which only the root runs, resumes that one.
 
+mod bottom;
+
 use core::fmt;
+use core::mem::offset_of;
 use core::num::NonZeroUsize;
 use core::ptr;
 
 use corosensei::stack::{Stack, StackPointer};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-use crate::{Entry, MIN_STACK, STACK_ALIGN, fp_control};
+use crate::{Entry, Layout, MIN_STACK, STACK_ALIGN, fp_control};
 
 /// The name of this backend, for reports.
 pub const BACKEND: &str = "corosensei";
@@ -32,6 +35,10 @@ pub struct Context {
 unsafe impl Send for Context {}
 
 impl Context {
+    /// Where a debugger finds what. It also looks for the one word that points into the wire's stack,
+    /// lowest: corosensei keeps the registers there.
+    pub const LAYOUT: Layout = [offset_of!(Context, sp), offset_of!(Context, yielder), 0, 0];
+
     /// An empty place. Used as the `from` of a switch it becomes the root: the computation on the
     /// thread's own stack.
     pub const fn new() -> Context {
@@ -73,7 +80,7 @@ impl Context {
             // `entry` is what the caller asked to be run.
             unsafe {
                 (*this).yielder = yielder;
-                entry(arg, top)
+                bottom::call(arg, top, entry)
             }
         });
         // SAFETY: valid for writes (contract); an empty or finished context needs no drop.

@@ -66,6 +66,10 @@ mod fp_control;
 
 pub use backend::{BACKEND, Context};
 
+/// Offsets of fields of a [`Context`], for debuggers: in the native backend stack pointer, program
+/// counter, rbx and rbp; with corosensei stack pointer and yielder.
+pub type Layout = [usize; 4];
+
 /// What a prepared context runs. It gets the argument given to [`Context::prepare`] and the end of its
 /// stack, above which the caller may have left something, in registers. It returns the stopped context
 /// that goes on in its place; its own stack is free from then on.

@@ -19,9 +19,10 @@
 //! the jump can be resolved before the other stack has come into the cache.
 
 use core::arch::{asm, naked_asm};
+use core::mem::offset_of;
 use core::ptr;
 
-use crate::{Entry, MIN_STACK, STACK_ALIGN, fp_control};
+use crate::{Entry, Layout, MIN_STACK, STACK_ALIGN, fp_control};
 
 /// The name of this backend, for reports.
 pub const BACKEND: &str = "native";
@@ -41,6 +42,14 @@ pub struct Context {
 unsafe impl Send for Context {}
 
 impl Context {
+    /// Where a debugger finds what.
+    pub const LAYOUT: Layout = [
+        offset_of!(Context, sp),
+        offset_of!(Context, pc),
+        offset_of!(Context, rbx),
+        offset_of!(Context, rbp),
+    ];
+
     /// An empty place. Used as the `from` of a switch it becomes the root: the computation on the
     /// thread's own stack.
     pub const fn new() -> Context {

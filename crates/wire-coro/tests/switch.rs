@@ -150,7 +150,9 @@ unsafe extern "C" fn catch(arg: *mut (), _top: *mut u8) -> *mut Context {
         if caught.is_err_and(|p| p.is::<&str>()) {
             (*w).trace.borrow_mut().push("caught");
         }
-        if frames.contains("catch") {
+        // On other machines corosensei lets them go on to who resumed it.
+        let ends = !frames.contains("with_world") || std::env::consts::ARCH != "x86_64";
+        if frames.contains("catch") && ends {
             (*w).trace.borrow_mut().push("backtrace ends");
         }
         &raw mut (*w).root

@@ -8,6 +8,9 @@ const LONGEST: usize = 500;
 /// Where conditional compilation by platform or switch backend may live. Anywhere else it spreads;
 /// a layer that needs it gets a module here and keeps the rest of its code free of it.
 const CFG_PLACES: &[&str] = &[
+    // Names a section as ELF has it.
+    "crates/wire-core/src/debug.rs",
+    "crates/wire-coro/src/bottom.rs",
     "crates/wire-coro/src/lib.rs",
     "crates/wire-coro/src/fp_control.rs",
 ];
