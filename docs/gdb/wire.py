@@ -18,7 +18,6 @@ import re
 
 import gdb
 import gdb.unwinder
-from gdb.FrameDecorator import FrameDecorator
 
 WORD = 8
 VERSION = 1
@@ -70,14 +69,27 @@ class Record:
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def records():
-    """All records: one for each version of wire-core in the program and its libraries."""
+def places():
+    """Where records lie, and where the rest of a section ends."""
     found = []
     for line in gdb.execute("info files", to_string=True).splitlines():
         match = re.match(r"\s*0x([0-9a-f]+) - 0x([0-9a-f]+) is libwire_debug\b", line)
-        if not match:
-            continue
-        at, end = (int(part, 16) for part in match.groups())
+        if match:
+            found.append(tuple(int(part, 16) for part in match.groups()))
+    if not found:
+        # gdb shows no sections of a child process that it followed; there may be a symbol.
+        for line in gdb.execute("info variables wire_core::debug::RECORD", to_string=True).splitlines():
+            match = re.match(r"0x([0-9a-f]+)\s+wire_core::debug::RECORD", line)
+            if match:
+                at = int(match.group(1), 16)
+                found.append((at, at + 3 * WORD))
+    return found
+
+
+def records():
+    """All records: one for each version of wire-core in the program and its libraries."""
+    found = []
+    for at, end in places():
         while at + 3 * WORD <= end:
             try:
                 magic, version, size = read(at, WORD), word(at + WORD), word(at + 2 * WORD)
@@ -95,8 +107,8 @@ def records():
     return found
 
 
-def register(name):
-    value = gdb.selected_frame().read_register(name)
+def register(name, frame=None):
+    value = (frame or gdb.selected_frame()).read_register(name)
     return int(value.cast(gdb.lookup_type("long"))) & (2**64 - 1)
 
 
@@ -263,8 +275,8 @@ class Elsewhere(gdb.unwinder.Unwinder):
     def __call__(self, pending):
         if self.registers is None:
             return None
-        sp, pc = (int(pending.read_register(name).cast(gdb.lookup_type("long"))) for name in ("rsp", "rip"))
-        if (sp & (2**64 - 1), pc & (2**64 - 1)) != self.newest:
+        sp, pc = (register(name, pending) for name in ("rsp", "rip"))
+        if (sp, pc) != self.newest:
             return None
         # Deeper than the frames of the wire, or gdb takes the stack for a broken one.
         unwound = pending.create_unwind_info(self.FrameId(gdb.Value(self.registers["rsp"] - 16), gdb.Value(pc)))
@@ -297,15 +309,12 @@ class OwnFrames:
 
     def own(self, frames):
         for frame in frames:
-            inner = frame.inferior_frame()
-            if self.skip and inner.level() == 0:
+            sp = register("rsp", frame.inferior_frame())
+            newest = sp == self.wire.thread.thread.sp
+            if newest and self.skip:
                 continue
-            sp = int(inner.read_register("rsp").cast(gdb.lookup_type("long"))) & (2**64 - 1)
-            if not self.wire.is_main() and not self.wire.low <= sp <= self.wire.high:
-                if inner.level() == 0:
-                    # A handler on a stack of its own.
-                    yield frame
-                    continue
+            # The newest may be a handler's, on a stack of its own.
+            if not newest and not self.wire.is_main() and not self.wire.low <= sp <= self.wire.high:
                 return
             yield frame
 
@@ -328,7 +337,10 @@ def look_at(wire, command):
         own_frames.wire, own_frames.skip = wire, not wire.running
         if registers:
             elsewhere.enter(registers)
-            older = gdb.newest_frame().older()
+            older = gdb.newest_frame()
+            # Inlined functions are frames, too: the newest one may be several.
+            while older is not None and register("rsp", older) != registers["rsp"]:
+                older = older.older()
             if older is None:
                 raise gdb.GdbError("its frames cannot be unwound")
             older.select()

@@ -217,6 +217,39 @@ fn a_stripped_program_still_shows_its_wires() {
 }
 
 #[test]
+fn a_wire_that_overflowed_is_the_one_that_runs_and_the_others_can_be_looked_at() {
+    let program = wire_tests::release_example("million");
+    // Its child process overflows. The newest frame is one of several inlined into each other there,
+    // and gdb lists no sections of a child that it follows.
+    let follow = "set follow-fork-mode child";
+    let commands = [
+        follow,
+        "run --wires 200",
+        "info wires",
+        "wire 3",
+        "backtrace 3",
+    ];
+    let text = gdb(&program, None, &commands);
+    assert!(text.contains("received signal SIGSEGV"), "{text}");
+    let list = part(&text, "info wires");
+    assert_eq!(list.matches("one of many").count(), 200, "{text}");
+    let running: Vec<&str> = list.lines().filter(|line| line.starts_with('*')).collect();
+    let [running] = running[..] else {
+        panic!("{text}")
+    };
+    assert!(running.contains("one of many  runs"), "{text}");
+    let stopped = functions(part(&text, "wire 3"));
+    assert!(
+        stopped.contains(&"live") && !stopped.contains(&"recurse"),
+        "{text}"
+    );
+    assert!(
+        functions(part(&text, "backtrace 3")).contains(&"recurse"),
+        "{text}"
+    );
+}
+
+#[test]
 fn without_a_process_or_without_libwire_it_says_so() {
     let program = wire_tests::example("wire-tests", "stopped", false);
     let text = gdb(&program, None, &["info wires", "wire 1"]);
