@@ -118,7 +118,8 @@ impl Arena {
         // SAFETY: the pages below a stack are this arena's, and only ever a guard.
         let how = unsafe {
             let guard = low.byte_sub(self.shape.guard);
-            sys::guard(guard, self.shape.guard, self.guards.get())?
+            let wanted = self.shape.count - self.made.get();
+            sys::guard(guard, self.shape.guard, self.guards.get(), wanted as usize)?
         };
         self.guards.set(how);
         self.link(number).number.set(number);
@@ -319,6 +320,7 @@ impl ArenaBuilder {
                 memory.low().byte_add(memory.size() - page),
                 page,
                 self.guards,
+                self.count + 1,
             )?
         };
         Ok(Arena {

@@ -38,6 +38,8 @@ pub enum StackError {
         errno: i32,
         /// The limit on mappings per process, `vm.max_map_count`, if it can be read.
         limit: Option<usize>,
+        /// A limit that would be enough for all stacks of the arena.
+        enough: Option<usize>,
     },
     /// The overflow detector could not be installed.
     Detector {
@@ -80,13 +82,17 @@ impl fmt::Display for StackError {
                 "cannot map {bytes} bytes for stacks: {}; look at `ulimit -v`, vm.overcommit_memory and vm.max_map_count",
                 Said(errno)
             ),
-            StackError::Guard { errno, limit } => {
+            StackError::Guard {
+                errno,
+                limit,
+                enough,
+            } => {
                 write!(f, "cannot guard a stack: {}; ", Said(errno))?;
-                let limit = Limit(limit);
+                let (limit, enough) = (Value(limit, " = ", ""), Value(enough, "=", "=…"));
                 write!(
                     f,
                     "without guard markers (Linux 6.13 and later) each stack takes two of the process's mappings, \
-                     of which vm.max_map_count{limit} allows so many; raise it with `sysctl -w vm.max_map_count=…`"
+                     of which vm.max_map_count{limit} allows so many; raise it with `sysctl -w vm.max_map_count{enough}`"
                 )
             }
             StackError::Detector { errno } => {
@@ -136,10 +142,14 @@ impl fmt::Display for Name {
     }
 }
 
-struct Limit(Option<usize>);
+/// A number behind a sign, or what stands for an unknown one.
+struct Value(Option<usize>, &'static str, &'static str);
 
-impl fmt::Display for Limit {
+impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |limit| write!(f, " = {limit}"))
+        match self.0 {
+            Some(number) => write!(f, "{}{number}", self.1),
+            None => f.write_str(self.2),
+        }
     }
 }

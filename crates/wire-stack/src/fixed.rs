@@ -133,7 +133,7 @@ impl<const SIZE: usize, const GUARD: usize> StaticStack<SIZE, GUARD> {
         // SAFETY: whole pages of this static, which are only ever a guard, and advice on the rest.
         unsafe {
             sys::no_huge_pages(guard, below + size);
-            sys::guard(guard, below, how).map(drop)
+            sys::guard(guard, below, how, 1).map(drop)
         }
     }
 

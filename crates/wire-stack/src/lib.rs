@@ -28,8 +28,8 @@
 //!
 //! [`Guards::Markers`] leave a mapping in one piece however many stacks it has. Where the kernel
 //! has none (before Linux 6.13), `mprotect` is used, which splits it; the limit
-//! `vm.max_map_count` then allows about 32,000 stacks in a process, and beyond that there is an error
-//! that says so.
+//! `vm.max_map_count` then allows about 32,000 stacks in a process. Beyond that there is an error that
+//! names it and a value that is enough; it comes while there is room for the rest of the process to go on.
 //!
 //! # Sizes
 //!
@@ -96,8 +96,8 @@
 //! - **many guards**: more than the system allows pieces of memory; then an error
 //!   (`tests/arena.rs`: `a_hundred_thousand_stacks_are_guarded_by_markers_in_one_mapping`).
 //! - **cache colours** (`tests/arena.rs`: `stacks_lie_apart_and_begin_in_different_lines_of_their_pages`).
-//! - **advice for Linux**: errors that name the limit to raise (`tests/arena.rs`:
-//!   `the_wall_of_mprotect_is_an_error_that_names_the_limit`).
+//! - **advice for Linux**: errors that name the limit to raise, in time (`tests/wall.rs`:
+//!   `the_wall_of_mprotect_is_an_error_that_names_the_limit_and_one_that_is_enough`).
 #![cfg_attr(
     not(test),
     deny(
@@ -115,6 +115,7 @@ mod fixed;
 mod mapping;
 mod measure;
 mod sys;
+mod wall;
 
 pub use arena::{Arena, ArenaBuilder};
 pub use error::StackError;

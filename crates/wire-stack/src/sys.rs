@@ -1,5 +1,6 @@
 //! The system calls that stacks take, each with the quirks of its errors.
 
+use std::ffi::CStr;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
-use crate::StackError;
+use crate::{StackError, wall};
 
 /// How the pages below a stack are kept from being touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +66,8 @@ pub(crate) unsafe fn unmap(low: NonNull<u8>, bytes: usize) {
     debug_assert_eq!(done, Ok(()));
 }
 
-/// Makes every access to whole pages fault. Says which way it was done.
+/// Makes every access to whole pages fault. Says which way it was done. `guards` is how many are wanted here,
+/// this one included: should it fail, so many are to be made possible.
 ///
 /// # Safety
 ///
@@ -74,6 +76,7 @@ pub(crate) unsafe fn guard(
     low: NonNull<u8>,
     bytes: usize,
     how: Guards,
+    guards: usize,
 ) -> Result<Guards, StackError> {
     LARGEST_GUARD.fetch_max(bytes, Ordering::Relaxed);
     if how == Guards::Markers {
@@ -83,38 +86,37 @@ pub(crate) unsafe fn guard(
             Ok(_) => return Ok(Guards::Markers),
             // An older kernel, or memory that is locked.
             Err(Errno::EINVAL) => {}
-            Err(errno) => return Err(guard_error(errno)),
+            Err(errno) => return Err(wall::error(errno, guards)),
         }
     }
-    // SAFETY: as above.
-    unsafe { mprotect(low.cast(), bytes, ProtFlags::PROT_NONE) }.map_err(guard_error)?;
+    wall::enter()
+        // SAFETY: as above.
+        .and_then(|()| unsafe { mprotect(low.cast(), bytes, ProtFlags::PROT_NONE) })
+        .map_err(|errno| wall::error(errno, guards))?;
     Ok(Guards::Mprotect)
 }
 
-#[cold]
-fn guard_error(errno: Errno) -> StackError {
-    StackError::Guard {
-        errno: errno as i32,
-        limit: max_map_count(),
+/// Reads a file of the kernel's in pieces, without allocating. `None` if it cannot be read to the end.
+pub(crate) fn read(path: &CStr, mut piece: impl FnMut(&[u8])) -> Option<()> {
+    // SAFETY: a path that ends in zero.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if fd < 0 {
+        return None;
     }
-}
-
-/// The limit on the number of mappings, read without allocating.
-fn max_map_count() -> Option<usize> {
-    let mut text = [0_u8; 24];
-    // SAFETY: plain system calls; `read` gets the buffer it fills and its length.
-    let length = unsafe {
-        let path = c"/proc/sys/vm/max_map_count".as_ptr();
-        let fd = libc::open(path, libc::O_RDONLY | libc::O_CLOEXEC);
-        if fd < 0 {
-            return None;
+    let mut text = [0_u8; 4096];
+    let done = loop {
+        // SAFETY: it gets the buffer it fills, and its length.
+        let length = unsafe { libc::read(fd, text.as_mut_ptr().cast(), text.len()) };
+        match usize::try_from(length) {
+            Ok(0) => break Some(()),
+            Ok(length) => piece(&text[..length]),
+            Err(_) if Errno::last() == Errno::EINTR => {}
+            _ => break None,
         }
-        let length = libc::read(fd, text.as_mut_ptr().cast(), text.len());
-        libc::close(fd);
-        length
     };
-    let text = text.get(..usize::try_from(length).ok()?)?;
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
+    // SAFETY: opened above.
+    unsafe { libc::close(fd) };
+    done
 }
 
 /// Keeps the kernel from backing the range by huge pages: the first touch of a stack would take

@@ -266,51 +266,6 @@ fn a_hundred_thousand_stacks_are_guarded_by_markers_in_one_mapping() {
 }
 
 #[test]
-fn the_wall_of_mprotect_is_an_error_that_names_the_limit() {
-    let output = child(
-        "the_wall_of_mprotect_is_an_error_that_names_the_limit",
-        || {
-            let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
-            let limit: usize = limit.trim().parse().unwrap();
-            if limit > 1 << 20 {
-                return;
-            }
-            let arena = Arena::builder()
-                .count(limit)
-                .guards(Guards::Mprotect)
-                .build()
-                .unwrap();
-            let mut count = 0;
-            let error = loop {
-                match arena.stack() {
-                    Ok(stack) => std::mem::forget(stack),
-                    Err(error) => break error,
-                }
-                count += 1;
-            };
-            assert_eq!(
-                error,
-                StackError::Guard {
-                    errno: libc::ENOMEM,
-                    limit: Some(limit)
-                }
-            );
-            let text = error.to_string();
-            assert!(
-                text.contains(&format!("vm.max_map_count = {limit}")) && text.contains("sysctl -w"),
-                "{text}"
-            );
-            assert!(
-                count > limit / 2 - 1000 && count <= limit / 2,
-                "{count} of {limit}"
-            );
-            assert_eq!(arena.in_use(), count);
-        },
-    );
-    success(&output);
-}
-
-#[test]
 fn a_static_stack_is_lent_once_at_a_time() {
     static STACK: Local<StaticStack<{ 64 * 1024 }>> = Local::new(StaticStack::new());
     let stack = STACK.stack().unwrap();

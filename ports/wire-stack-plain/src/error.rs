@@ -36,6 +36,8 @@ pub enum StackError {
         errno: i32,
         /// Never known here.
         limit: Option<usize>,
+        /// Never known here.
+        enough: Option<usize>,
     },
     /// Never given here.
     Detector {

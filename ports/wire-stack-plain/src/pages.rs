@@ -45,6 +45,7 @@ pub(crate) unsafe fn guard(low: NonNull<u8>, bytes: usize) -> Result<(), StackEr
         StackError::Guard {
             errno: number(&error),
             limit: None,
+            enough: None,
         }
     })
 }

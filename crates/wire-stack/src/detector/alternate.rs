@@ -34,7 +34,7 @@ pub(super) fn set_up() {
     };
     let size = memory.size() - page;
     // SAFETY: the lowest page of a new mapping.
-    let guarded = unsafe { sys::guard(memory.low(), page, Guards::Markers) };
+    let guarded = unsafe { sys::guard(memory.low(), page, Guards::Markers, 1) };
     if guarded.is_err() {
         return;
     }
