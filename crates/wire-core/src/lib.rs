@@ -107,6 +107,7 @@ mod bell;
 mod block;
 mod block_on;
 mod debug;
+mod glimpse;
 mod handle;
 mod local;
 mod queue;
@@ -151,6 +152,7 @@ pub use wire_coro::BACKEND;
 pub mod outside {
     pub use crate::block::{clear_deadline, deadline_passed};
     pub use crate::block_on::{awake, may_sleep};
+    pub use crate::glimpse::{Glimpse, glimpse};
     pub use crate::run::set_start_hook;
     pub use crate::scheduler::park_in_background;
     pub use crate::timer::{NEVER, Timer, TimerAdapter, set_timer_hook};

@@ -132,6 +132,11 @@ impl Scheduler {
         unsafe { &*self.current.get() }
     }
 
+    /// The last one of the ring, for `glimpse`.
+    pub(crate) fn tail(&self) -> *const Wire {
+        self.tail.get()
+    }
+
     #[track_caller]
     pub(crate) fn current_or_panic(&self) -> &Wire {
         self.current().expect(

@@ -8,11 +8,12 @@
 //!                                                      default, which ends the process)
 //! ```
 //!
-//! The handler only reads the scheduler's cells and calls what is async-signal-safe. It gives no
-//! opinion on faults that touch no guard.
+//! The handler only reads, and calls what is async-signal-safe. It gives no opinion on faults that touch
+//! no guard.
 
 mod alternate;
 mod dump;
+mod find;
 mod report;
 
 use std::mem;
@@ -20,13 +21,12 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
-use wire_core::outside::{current_info, set_start_hook};
-use wire_core::{WireInfo, walk};
+use wire_core::outside::set_start_hook;
 
-use crate::{StackError, colour, sys};
+use crate::{StackError, sys};
 pub use dump::dump_on;
+use find::find;
 pub use nix::sys::signal::Signal;
-use report::Report;
 
 /// Faults come as one of these: which one, only the system knows.
 const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
@@ -48,6 +48,8 @@ static BEFORE: [OnceLock<libc::sigaction>; 2] = [const { OnceLock::new() }; 2];
 pub fn install() -> Result<(), StackError> {
     static DONE: OnceLock<Result<(), StackError>> = OnceLock::new();
     *DONE.get_or_init(|| {
+        // Known from here on, so that the handler need not ask.
+        sys::page_size();
         give_alternate_stacks();
         SIGNALS
             .iter()
@@ -104,56 +106,6 @@ extern "C" fn on_fault(
     Errno::set_raw(errno);
     // SAFETY: what the kernel passed goes on unchanged.
     unsafe { hand_over(signal, info, context) };
-}
-
-/// The wire whose guard is at `address`. Mostly the running one; but a wire that overflows while it
-/// saves its registers to leave is no longer called running.
-fn find(address: usize) -> Option<Report> {
-    let running = current_info()?;
-    if let Some(side) = side(&running, address) {
-        return Some(Report {
-            wire: running,
-            running: None,
-            address,
-            side,
-        });
-    }
-    let mut found = None;
-    walk(|wire| {
-        if found.is_none()
-            && let Some(side) = side(&wire, address)
-        {
-            found = Some(Report {
-                wire,
-                running: Some(running),
-                address,
-                side,
-            });
-        }
-    });
-    found
-}
-
-/// Which end of a stack was overrun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Below,
-    Above,
-}
-
-fn side(wire: &WireInfo, address: usize) -> Option<Side> {
-    let (low, size) = wire.stack();
-    let high = low + size;
-    if low == 0 {
-        // The main wire, on a stack of the system's.
-        None
-    } else if (low.saturating_sub(sys::largest_guard())..low).contains(&address) {
-        Some(Side::Below)
-    } else if (high..high + colour::MOST + sys::page_size()).contains(&address) {
-        Some(Side::Above)
-    } else {
-        None
-    }
 }
 
 /// Does what would have happened without us.

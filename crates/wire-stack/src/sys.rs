@@ -32,10 +32,19 @@ pub(crate) fn largest_guard() -> usize {
     LARGEST_GUARD.load(Ordering::Relaxed)
 }
 
+/// In bytes. Kept, since signal handlers ask for it, and no standard lets them call `sysconf`.
 pub(crate) fn page_size() -> usize {
-    // SAFETY: asks for a number.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(size).expect("a system has a page size")
+    static KNOWN: AtomicUsize = AtomicUsize::new(0);
+    match KNOWN.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: asks for a number.
+            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            let size = usize::try_from(size).expect("a system has a page size");
+            KNOWN.store(size, Ordering::Relaxed);
+            size
+        }
+        known => known,
+    }
 }
 
 /// `size` in whole pages.
@@ -119,6 +128,28 @@ pub(crate) fn read(path: &CStr, mut piece: impl FnMut(&[u8])) -> Option<()> {
     done
 }
 
+/// Whether so many bytes can be read, without reading them here. Async-signal-safe.
+pub(crate) fn readable(low: *const (), bytes: usize) -> bool {
+    let page = page_size();
+    let Some(end) = low.addr().checked_add(bytes) else {
+        return false;
+    };
+    // One word of each page: the one that the range begins in, then the first.
+    let first = low.addr() / page * page;
+    let mut pages = (first..end).step_by(page);
+    pages.all(|page| readable_word(page.max(low.addr() & !7)))
+}
+
+/// Whether the kernel can read eight bytes there. It is asked to change the signal mask in a way there is
+/// none, which it finds out after it has read the mask.
+fn readable_word(at: usize) -> bool {
+    const NO_SUCH_WAY: libc::c_int = -1;
+    let none = std::ptr::null_mut::<()>();
+    // SAFETY: changes nothing: it fails in one way or the other.
+    let done = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, NO_SUCH_WAY, at, none, 8) };
+    done != 0 && Errno::last() == Errno::EINVAL
+}
+
 /// Keeps the kernel from backing the range by huge pages: the first touch of a stack would take
 /// 2 MiB instead of 4 KiB.
 ///
@@ -160,4 +191,43 @@ pub(crate) fn residency(low: usize, bytes: usize, mut found: impl FnMut(usize, b
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_read_is_told_from_what_cannot() {
+        let page = page_size();
+        let low = map(NonZeroUsize::new(3 * page).unwrap()).unwrap();
+        // SAFETY: the last page of this mapping.
+        unsafe { guard(low.byte_add(2 * page), page, Guards::Markers, 1) }.unwrap();
+        let at = |offset: usize| low.as_ptr().wrapping_add(offset).cast_const().cast();
+        for (offset, bytes) in [
+            (0, 1),
+            (0, 2 * page),
+            (page - 1, 2),
+            (2 * page - 1, 1),
+            (0, 0),
+        ] {
+            assert!(readable(at(offset), bytes), "{offset} {bytes}");
+        }
+        for (offset, bytes) in [
+            (2 * page, 1),
+            (2 * page - 1, 2),
+            (0, 3 * page),
+            (page, usize::MAX),
+        ] {
+            assert!(!readable(at(offset), bytes), "{offset} {bytes}");
+        }
+        for nowhere in [0, 8, usize::MAX - 8, 1 << 62] {
+            assert!(
+                !readable(std::ptr::without_provenance(nowhere), 8),
+                "{nowhere}"
+            );
+        }
+        // SAFETY: mapped above, used by nobody.
+        unsafe { unmap(low, 3 * page) };
+    }
 }

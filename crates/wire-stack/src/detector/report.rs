@@ -1,21 +1,21 @@
 //! Writing from a signal handler: no allocation, no locks, no formatting machinery; digits made by
 //! hand into one buffer, and one `write`.
 
-use wire_core::WireInfo;
+use wire_core::outside::Glimpse;
 
-use super::Side;
+use super::find::Side;
 
 /// What is known of an overflow.
-pub(crate) struct Report {
-    pub(crate) wire: WireInfo,
+pub(super) struct Report {
+    pub(super) wire: Glimpse,
     /// Who is called the running one, if it is not that wire.
-    pub(crate) running: Option<WireInfo>,
-    pub(crate) address: usize,
-    pub(crate) side: Side,
+    pub(super) running: Option<Glimpse>,
+    pub(super) address: usize,
+    pub(super) side: Side,
 }
 
 impl Report {
-    pub(crate) fn write(&self) {
+    pub(super) fn write(&self) {
         let (low, size) = self.wire.stack();
         let high = low + size;
         let mut text = Text::new();
