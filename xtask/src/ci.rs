@@ -41,8 +41,9 @@ pub(crate) struct Args {
 }
 
 /// Tests of `wire-tests` that a plain run of the suite leaves out: `web` and `million` need an example built
-/// for release and have their own steps, as has `gdb`, which wants that; `soak` takes long and lives in `deep`.
-const APART: [&str; 4] = ["web", "million", "gdb", "soak"];
+/// for release and have their own steps, as has `gdb`, which wants that; the others live in `deep`, since they
+/// take long or want a tool of its.
+const APART: [&str; 6] = ["web", "million", "gdb", "asan", "memcheck", "soak"];
 
 pub(crate) fn run(args: &Args) -> run::Result {
     let mut all = vec![

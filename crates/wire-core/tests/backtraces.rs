@@ -40,7 +40,7 @@ fn ends_at_the_entry(backtrace: &str, own: &str) {
     }
     // Below it is only the switch's own code.
     let mut last = functions.iter().rev().take(8);
-    let entry = last.any(|function| function.contains("wire_core::spawn::entry"));
+    let entry = last.any(|function| function.contains("::spawn::entry"));
     assert!(entry, "{backtrace}");
 }
 

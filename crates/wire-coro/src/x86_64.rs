@@ -18,6 +18,10 @@
 //! leaves its stack alone, and a switch touches one cache line of each side. `pc` lies there, too:
 //! the jump can be resolved before the other stack has come into the cache.
 
+#[cfg(wire_sanitize = "address")]
+#[path = "sanitizer.rs"]
+mod sanitizer;
+
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 use core::ptr;
@@ -35,6 +39,8 @@ pub struct Context {
     pc: *const u8,
     rbx: usize,
     rbp: usize,
+    #[cfg(wire_sanitize = "address")]
+    pub(crate) fiber: sanitizer::Fiber,
 }
 
 // SAFETY: owned, a context is either empty or at rest; it is no more bound to a thread than the
@@ -58,6 +64,8 @@ impl Context {
             pc: ptr::null(),
             rbx: 0,
             rbp: 0,
+            #[cfg(wire_sanitize = "address")]
+            fiber: sanitizer::Fiber::root(),
         }
     }
 
@@ -83,6 +91,12 @@ impl Context {
                 && low.addr().is_multiple_of(STACK_ALIGN)
                 && size.is_multiple_of(STACK_ALIGN)
         );
+        #[cfg(wire_sanitize = "address")]
+        let (fiber, entry, arg) = (
+            sanitizer::Fiber::new(low, size, entry, arg),
+            sanitizer::enter as Entry,
+            this.cast::<()>(),
+        );
         // SAFETY: valid for writes (contract); the top is within or at the end of the stack.
         unsafe {
             this.write(Context {
@@ -90,6 +104,8 @@ impl Context {
                 pc: first as *const u8,
                 rbx: entry as usize,
                 rbp: arg.expose_provenance(),
+                #[cfg(wire_sanitize = "address")]
+                fiber,
             });
         }
     }
@@ -111,6 +127,15 @@ impl Context {
     /// switch on this OS thread, and neither running nor over.
     #[inline(always)]
     pub unsafe fn switch(from: *mut Context, to: *mut Context) {
+        #[cfg(wire_sanitize = "address")]
+        {
+            if ptr::eq(from, to) {
+                // Nothing is left, and the bounds of a root need not be known.
+                return;
+            }
+            // SAFETY: the caller's promise.
+            unsafe { sanitizer::leave(from, to) };
+        }
         // SAFETY: the asm stores to `from` and loads from `to` (contract). It comes back at label 2
         // with the stack pointer, rbx and rbp it left with, and everything else declared lost:
         // `clobber_abi` covers the caller-saved registers, the rest is named.
@@ -132,6 +157,11 @@ impl Context {
                 clobber_abi("sysv64"),
             );
         });
+        #[cfg(wire_sanitize = "address")]
+        // SAFETY: somebody switched to `from`.
+        unsafe {
+            sanitizer::come_back(from);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use std::ptr::{self, NonNull};
 
 use wire_core::outside::in_wire;
 use wire_core::{Interrupt, JoinHandle, Kind, Reason, Scope, Stack, WaitQueue, Wire};
-use wire_stack::{Place, StackError};
+use wire_stack::{Place, StackError, mark_unused};
 
 use crate::{SpawnError, TrySpawnError};
 
@@ -55,8 +55,10 @@ pub(crate) struct State {
     made: Cell<u32>,
     closed: Cell<bool>,
     /// A free entry may not simply be taken, nor just be put back: the pool is closed, or somebody
-    /// waits, or was promised one.
+    /// waits, or was promised one, or a tool watches.
     special: Cell<bool>,
+    /// A tool wants to be told of stacks that are used again.
+    watched: Cell<bool>,
     waiters: WaitQueue,
     idle_waiters: WaitQueue,
 }
@@ -74,6 +76,7 @@ impl State {
             made: Cell::new(0),
             closed: Cell::new(false),
             special: Cell::new(false),
+            watched: Cell::new(false),
             waiters: WaitQueue::new(),
             idle_waiters: WaitQueue::new(),
         }
@@ -125,6 +128,7 @@ impl State {
         self.special.set(
             self.closed.get()
                 || self.promised.get() > 0
+                || self.watched.get()
                 || !self.waiters.is_empty()
                 || !self.idle_waiters.is_empty(),
         );
@@ -169,6 +173,10 @@ pub(crate) trait Entries<'m>: Copy {
             next: Cell::new(ptr::null()),
             place: made,
         };
+        if mark_unused(&stack) {
+            self.state().watched.set(true);
+            self.state().special.set(true);
+        }
         // The entry has it from now on, and never gives it back.
         std::mem::forget(stack);
         let place = &self.places()[made as usize];
@@ -189,7 +197,9 @@ pub(crate) trait Entries<'m>: Copy {
             }
             None => self.make().map_err(SpawnError::Stack)?,
         };
-        Ok(self.lend(entry))
+        let (wire, stack) = self.lend(entry);
+        mark_unused(&stack);
+        Ok((wire, stack))
     }
 
     /// Control block and stack of an entry that is no longer free.

@@ -30,6 +30,7 @@ use std::ptr::NonNull;
 use wire_core::Stack;
 
 use crate::mapping::{Mapping, Slab};
+use crate::valgrind::{Known, mark_unused};
 use crate::{DEFAULT_GUARD, DEFAULT_STACK, Guards, SMALLEST_STACK, StackError};
 use crate::{colour, sys};
 
@@ -40,6 +41,7 @@ use crate::{colour, sys};
 pub struct Arena {
     memory: Mapping,
     links: Slab<Link>,
+    known: Known,
     shape: Shape,
     guards: Cell<Guards>,
     /// Stacks that have their guard. The others were never used.
@@ -101,6 +103,7 @@ impl Arena {
         // only links.
         unsafe {
             let stack = Stack::from_raw(low, size);
+            mark_unused(&stack);
             Ok(stack.with_hook(take_back, self.links_at(number).as_ptr().cast()))
         }
     }
@@ -122,6 +125,7 @@ impl Arena {
             sys::guard(guard, self.shape.guard, self.guards.get(), wanted as usize)?
         };
         self.guards.set(how);
+        self.known.add(low.addr().get(), self.shape.stack);
         self.link(number).number.set(number);
         self.made.set(number);
         Ok(number)
@@ -326,6 +330,7 @@ impl ArenaBuilder {
         Ok(Arena {
             memory,
             links: Slab::new(self.count + 1)?,
+            known: Known::new(self.count)?,
             shape,
             guards: Cell::new(guards),
             made: Cell::new(0),

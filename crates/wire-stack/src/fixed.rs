@@ -18,7 +18,7 @@ use std::ptr::NonNull;
 
 use wire_core::Stack;
 
-use crate::{Guards, SMALLEST_STACK, StackError, colour, sys};
+use crate::{Guards, SMALLEST_STACK, StackError, colour, sys, valgrind};
 
 /// Bytes kept for the state word: a cache line, so that stacks stay aligned.
 const STATE: usize = 64;
@@ -105,6 +105,7 @@ impl<const SIZE: usize, const GUARD: usize> StaticStack<SIZE, GUARD> {
         // be called at any time: it writes the state word, which is no part of the stack.
         unsafe {
             let stack = Stack::from_raw(low, size);
+            valgrind::mark_unused(&stack);
             Ok(stack.with_hook(take_back, std::ptr::from_ref(self.state()).cast()))
         }
     }
@@ -133,8 +134,10 @@ impl<const SIZE: usize, const GUARD: usize> StaticStack<SIZE, GUARD> {
         // SAFETY: whole pages of this static, which are only ever a guard, and advice on the rest.
         unsafe {
             sys::no_huge_pages(guard, below + size);
-            sys::guard(guard, below, how, 1).map(drop)
+            sys::guard(guard, below, how, 1)?;
         }
+        valgrind::register(low.addr().get(), size);
+        Ok(())
     }
 
     /// Guard, stack and its size. Pages may be larger than what the type is aligned to; the guard

@@ -115,6 +115,7 @@ mod fixed;
 mod mapping;
 mod measure;
 mod sys;
+mod valgrind;
 mod wall;
 
 pub use arena::{Arena, ArenaBuilder};
@@ -123,6 +124,7 @@ pub use fixed::StaticStack;
 pub use mapping::{Mapping, Place, Slab};
 pub use measure::{high_water, resident};
 pub use sys::Guards;
+pub use valgrind::mark_unused;
 #[doc(no_inline)]
 pub use wire_core;
 

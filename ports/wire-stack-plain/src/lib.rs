@@ -70,3 +70,8 @@ pub const SMALLEST_STACK: usize = 32 * 1024;
 
 /// The size of the guard below each stack of an [`Arena`] in bytes, unless told otherwise.
 pub const DEFAULT_GUARD: usize = 64 * 1024;
+
+/// Tells nobody: tools take a switch for a frame here.
+pub fn mark_unused(_: &wire_core::Stack<'_>) -> bool {
+    false
+}

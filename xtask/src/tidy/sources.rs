@@ -11,6 +11,8 @@ const CFG_PLACES: &[&str] = &[
     // Names a section as ELF has it.
     "crates/wire-core/src/debug.rs",
     "crates/wire-coro/src/bottom.rs",
+    // Instructions that valgrind looks for.
+    "crates/wire-stack/src/valgrind.rs",
     "crates/wire-coro/src/lib.rs",
     "crates/wire-coro/src/fp_control.rs",
 ];
