@@ -83,6 +83,22 @@ const NOT_UNDER_VALGRIND: &[LeftOut] = &[
         "valgrind ends itself at fewer mappings than the system allows",
     ),
     LeftOut("at_the_wall_the_program_goes_on", "as above"),
+    LeftOut(
+        "an_arena_may_be_larger_than_memory",
+        "valgrind gives no such address space",
+    ),
+    LeftOut(
+        "sizes_that_make_no_sense_are_refused",
+        "valgrind refuses them with another error than the system",
+    ),
+    LeftOut(
+        "what_can_be_read_is_told_from_what_cannot",
+        "valgrind answers the question in the kernel's place",
+    ),
+    LeftOut(
+        "an_idle_wire_takes_a_page_and_200_bytes_at_most",
+        "it counts resident memory, which is valgrind's too",
+    ),
     LeftOut("arenas_share_the_room_that_is_left", "as above"),
     LeftOut(
         "at_the_wall_a_pool_refuses_wires_and_goes_on_with_those_it_has",
