@@ -54,6 +54,14 @@
 //! rounding modes set in one wire are seen by all wires of the thread. With the feature
 //! `save-fp-control` every switch saves and restores both; a new computation then starts with
 //! those of the one that first switched to it.
+//!
+//! # Backtraces and tools
+//!
+//! Backtraces end at the [`Entry`]: nothing calls it. On machines other than x86-64, where corosensei says otherwise,
+//! they go on with the frames of the root.
+//!
+//! AddressSanitizer has to be told of switches: build with `-Zsanitizer=address --cfg wire_sanitize="address"`. A context
+//! then keeps what it needs for that. Stacks are unpoisoned by [`Context::prepare`].
 #![no_std]
 
 #[cfg(any(wire_coro = "corosensei", not(all(target_arch = "x86_64", unix))))]
