@@ -134,6 +134,7 @@ fn run(options: &Options) -> Result<(), String> {
             Grouped(wires - 1)
         )
     })?;
+    warm_up(options)?;
     let before = Memory::now()?;
     let pool = MappedPool::builder()
         .max(wires)
@@ -168,8 +169,26 @@ fn run(options: &Options) -> Result<(), String> {
     ensure(shared.over.get() == wires, || {
         format!("only {} of {wires} wires ended", shared.over.get())
     })?;
-    let peak = Memory::peak()?.saturating_sub(before.resident);
+    let peak = Memory::peak()?.saturating_sub(before.with_files);
     report(options, &times, &held, peak)
+}
+
+/// Lives one life, so that what the first wire sets up and the code that all run is in memory before that is measured.
+fn warm_up(options: &Options) -> Result<(), String> {
+    let pool = MappedPool::builder().max(1).build();
+    let pool = pool.map_err(|error| error.to_string())?;
+    let shared = Shared::new(options.turns);
+    wire::run(|| {
+        wire::scope(|s| {
+            let first = pool.spawn_in(s.inner(), "first", || shared.live(0));
+            first.map_err(|error| error.to_string())?.detach();
+            while shared.waiting.get() == 0 {
+                wire::yield_now();
+            }
+            s.inner().cancel_all();
+            Ok(())
+        })
+    })
 }
 
 /// Starts all wires. Gives the one with this number.

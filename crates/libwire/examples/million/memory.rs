@@ -10,20 +10,24 @@ pub(crate) const EACH: usize = 4096 + 200;
 /// Of this process, in bytes.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Memory {
+    /// Without what comes from files: the program's code, of which the system reads ahead as it likes.
     pub(crate) resident: usize,
+    pub(crate) with_files: usize,
     pub(crate) page_tables: usize,
 }
 
 impl Memory {
     pub(crate) fn now() -> Result<Memory, String> {
-        let status = read("/proc/self/status")?;
+        // Counted there; `status` has sums that each processor adds to in batches.
+        let maps = read("/proc/self/smaps_rollup")?;
         Ok(Memory {
-            resident: kilobytes(&status, "VmRSS:")?,
-            page_tables: kilobytes(&status, "VmPTE:")?,
+            resident: kilobytes(&maps, "Anonymous:")?,
+            with_files: kilobytes(&maps, "Rss:")?,
+            page_tables: kilobytes(&read("/proc/self/status")?, "VmPTE:")?,
         })
     }
 
-    /// The most that was ever resident.
+    /// The most that was ever resident, with files.
     pub(crate) fn peak() -> Result<usize, String> {
         kilobytes(&read("/proc/self/status")?, "VmHWM:")
     }
@@ -31,6 +35,7 @@ impl Memory {
     pub(crate) fn less(&self, before: &Memory) -> Memory {
         Memory {
             resident: self.resident.saturating_sub(before.resident),
+            with_files: self.with_files.saturating_sub(before.with_files),
             page_tables: self.page_tables.saturating_sub(before.page_tables),
         }
     }
