@@ -75,7 +75,7 @@ pub use wire_core::{
 };
 pub use wire_fd::{Elapsed, Signal, Signals, Watch, deadline, timeout};
 pub use wire_io::{File, offload};
-pub use wire_lock::{Mutex, Semaphore, WaitGroup};
+pub use wire_lock::{Barrier, Condvar, Mutex, OnceCell, RwLock, Semaphore, WaitGroup};
 pub use wire_stack::detector::dump_on as dump_on_signal;
 
 /// The examples of the README are compiled and run with the tests.

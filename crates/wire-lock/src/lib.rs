@@ -4,7 +4,11 @@
 //! |---|---|
 //! | [`Mutex`] | data that one wire at a time may use |
 //! | [`Lock`] | the same without data, by guard or by explicit take and release |
+//! | [`RwLock`] | data that many may read, or one may change |
+//! | [`Condvar`] | waiting for a change of a mutex's data |
+//! | [`OnceCell`] | a value made once, by code that may wait |
 //! | [`Semaphore`] | so many at a time |
+//! | [`Barrier`] | going on together |
 //! | [`WaitGroup`] | waiting until all of a number of things are done |
 //!
 //! ```
@@ -67,14 +71,22 @@
 //! [`wire_wait`] for waiting.
 #![no_std]
 
+mod barrier;
+mod condvar;
 mod lock;
 mod mutex;
+mod once_cell;
+mod rwlock;
 mod semaphore;
 mod take;
 mod wait_group;
 
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use condvar::Condvar;
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
+pub use once_cell::OnceCell;
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Permit, Semaphore};
 pub use wait_group::{Pass, WaitGroup};
 pub use wire_core;

@@ -158,6 +158,13 @@ pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
 }
 
+impl<T: ?Sized> MutexGuard<'_, T> {
+    /// What the guard holds, for `Condvar`, which releases and takes it in between.
+    pub(crate) fn lock(&self) -> &Lock {
+        &self.mutex.lock
+    }
+}
+
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {

@@ -1,0 +1,214 @@
+//! Locks for many readers or one writer.
+#[path = "../../wire-wait/tests/common/mod.rs"]
+mod common;
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use common::{Rng, Trace, leak, run_stuck, settle, spawn};
+use wire_core::{Interrupt, JoinError, run, suspend, yield_now};
+use wire_lock::RwLock;
+
+#[test]
+fn many_read_or_one_writes_in_the_order_of_coming() {
+    let (lock, trace) = (leak(RwLock::new(0)), Trace::new());
+    run(|| {
+        for (number, writes) in [false, false, true, false, true].into_iter().enumerate() {
+            let trace = trace.clone();
+            let act = move || {
+                if writes {
+                    let mut value = lock.write().unwrap();
+                    trace.add((number, "in"));
+                    (0..3).for_each(|_| yield_now());
+                    *value += 1;
+                    trace.add((number, "out"));
+                } else {
+                    let value = lock.read().unwrap();
+                    trace.add((number, "in"));
+                    let before = *value;
+                    (0..3).for_each(|_| yield_now());
+                    assert_eq!(*value, before);
+                    trace.add((number, "out"));
+                }
+            };
+            spawn("user", act).detach();
+        }
+    });
+    let expected = [
+        (0, "in"),
+        (1, "in"),
+        (0, "out"),
+        (1, "out"),
+        (2, "in"),
+        (2, "out"),
+        (3, "in"),
+        (3, "out"),
+        (4, "in"),
+        (4, "out"),
+    ];
+    assert_eq!(trace.take(), expected);
+    assert_eq!(*lock.try_read().unwrap(), 2);
+}
+
+#[test]
+fn a_writer_that_waits_keeps_new_readers_out() {
+    let lock = leak(RwLock::new(()));
+    run(|| {
+        let first = lock.read().unwrap();
+        let writer = spawn("writer", || lock.write().map(drop));
+        settle();
+        assert!(lock.try_read().is_none() && lock.try_write().is_none());
+        let second = spawn("second", || lock.read().map(drop));
+        settle();
+        assert!(!writer.is_finished() && !second.is_finished());
+        drop(first);
+        settle();
+        assert!(writer.is_finished() && second.is_finished());
+        assert!(lock.try_write().is_some());
+    });
+}
+
+#[test]
+fn a_writer_that_gives_up_lets_those_behind_in() {
+    let lock = leak(RwLock::new(()));
+    run(|| {
+        let first = lock.read().unwrap();
+        let writer = spawn("writer", || lock.write().map(drop));
+        let second = spawn("second", || lock.read().map(drop));
+        let third = spawn("third", || lock.write().map(drop));
+        settle();
+        writer.cancel();
+        assert_eq!(writer.join().unwrap(), Err(Interrupt::Cancelled));
+        assert_eq!(second.join().unwrap(), Ok(()));
+        settle();
+        third.cancel();
+        assert_eq!(third.join().unwrap(), Err(Interrupt::Cancelled));
+        assert!(lock.try_read().is_some() && lock.try_write().is_none());
+        drop(first);
+        assert!(lock.try_write().is_some());
+    });
+}
+
+#[test]
+fn what_is_free_is_had_by_a_cancelled_wire_and_panics_release() {
+    let lock = leak(RwLock::new(1));
+    run(|| {
+        let cancelled = spawn("cancelled", || {
+            assert!(suspend().is_err());
+            *lock.write().unwrap() += 1;
+            *lock.read().unwrap()
+        });
+        yield_now();
+        cancelled.cancel();
+        assert_eq!(cancelled.join().unwrap(), 2);
+        let panics = spawn("panics", || {
+            let _guard = lock.write().unwrap();
+            panic!("on purpose");
+        });
+        assert!(panics.join().is_err());
+        assert!(lock.try_write().is_some());
+        let reads = spawn("reads", || {
+            let _guard = lock.read().unwrap();
+            panic!("on purpose");
+        });
+        assert!(reads.join().is_err());
+        assert!(lock.try_write().is_some());
+    });
+}
+
+#[test]
+fn waiting_for_oneself_is_told() {
+    let lock = leak(RwLock::new(()));
+    run(|| {
+        let _mine = lock.write().unwrap();
+        for again in [true, false] {
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                if again {
+                    lock.write().map(drop)
+                } else {
+                    lock.read().map(drop)
+                }
+            }));
+            assert!(result.is_err());
+        }
+    });
+    let (_, report) = run_stuck(|| {
+        let reads = || {
+            let _mine = lock.read().unwrap();
+            assert_eq!(lock.write().map(drop), Err(Interrupt::Cancelled));
+        };
+        spawn("reads", reads).detach();
+    });
+    let expected = format!("wire 'reads' waits: rwlock write at {lock:p}");
+    assert!(report.contains(&expected), "{report:?}");
+    assert!(lock.try_write().is_some());
+}
+
+/// Who is inside, counted also when a cancellation unwinds: readers, writers.
+struct Inside<'a>(&'a Cell<(i32, i32)>, bool);
+
+impl Inside<'_> {
+    fn count(inside: &Cell<(i32, i32)>, writes: bool) -> Inside<'_> {
+        let (readers, writers) = inside.get();
+        assert!(writers == 0 && (readers == 0 || !writes), "{inside:?}");
+        inside.set((readers + i32::from(!writes), i32::from(writes)));
+        Inside(inside, writes)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let (readers, writers) = self.0.get();
+        self.0
+            .set((readers - i32::from(!self.1), writers - i32::from(self.1)));
+    }
+}
+
+/// At random, with interrupts: never a reader beside a writer, and nothing is held at the end.
+#[test]
+fn whatever_happens_nobody_reads_what_another_writes() {
+    for seed in 1..200 {
+        let lock = leak(RwLock::new(0_u64));
+        let inside = Rc::new(Cell::new((0, 0)));
+        let mut rng = Rng::new(seed);
+        run(|| {
+            let mut wires = Vec::new();
+            for _ in 0..8 {
+                let inside = Rc::clone(&inside);
+                let mut own = Rng::new(rng.below(1 << 20) as u64 + 1);
+                wires.push(spawn("user", move || {
+                    for _ in 0..5 {
+                        if own.below(3) == 0 {
+                            let Ok(mut value) = lock.write() else { return };
+                            let _inside = Inside::count(&inside, true);
+                            *value += 1;
+                            (0..own.below(3)).for_each(|_| yield_now());
+                        } else {
+                            let Ok(value) = lock.read() else { return };
+                            let _inside = Inside::count(&inside, false);
+                            let before = *value;
+                            (0..own.below(3)).for_each(|_| yield_now());
+                            assert_eq!(*value, before);
+                        }
+                        (0..own.below(2)).for_each(|_| yield_now());
+                    }
+                }));
+            }
+            for wire in &wires {
+                (0..rng.below(4)).for_each(|_| yield_now());
+                if rng.below(4) == 0 {
+                    wire.cancel();
+                }
+            }
+            for wire in wires {
+                match wire.join() {
+                    Ok(()) | Err(JoinError::Cancelled) => {}
+                    Err(error) => panic!("seed {seed}: {error}"),
+                }
+            }
+        });
+        assert_eq!(inside.get(), (0, 0), "seed {seed}");
+        assert!(lock.try_write().is_some(), "seed {seed}");
+    }
+}
