@@ -136,7 +136,7 @@ impl<T, const N: usize> Channel<T, N> {
     /// # Panics
     ///
     /// Outside `run()`, if it has to wait.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         if let Some(node) = self.receivers.pop_if(&RECEIVER) {
