@@ -2,25 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use bench_core::participant::Participant;
-use bench_core::row::Reference;
 use bench_stats::{median, range};
 
 use crate::samples::Samples;
 use crate::verdict::Verdict;
+use crate::{What, Who};
 
 /// Below this share of the processor, a sample has company that may disturb its caches as well.
 const BUSY: f64 = 0.9;
 
 /// Prints the table of times, and how much the machine was disturbed.
-pub(crate) fn times(samples: &Samples, raw: bool) {
+pub(crate) fn times<W: Who>(samples: &Samples<W>, raw: bool) {
     println!("\nnanoseconds of processor time per operation: median (least..most)");
     print!("{:>17}", "");
     for row in samples.rows() {
         print!(" {:>26}", row.title());
     }
     println!();
-    for participant in Participant::ALL {
+    for &participant in W::ALL {
         print!("{:>17}", participant.title());
         for row in samples.rows() {
             print!(" {:>26}", cell(&samples.times(row, participant)));
@@ -30,7 +29,7 @@ pub(crate) fn times(samples: &Samples, raw: bool) {
     let all = || {
         samples
             .rows()
-            .flat_map(|row| Participant::ALL.map(|one| (row, one)))
+            .flat_map(|row| W::ALL.iter().map(move |&one| (row, one)))
     };
     let mut reasons = BTreeMap::<&str, Vec<String>>::new();
     for (row, participant) in all() {
@@ -51,9 +50,8 @@ pub(crate) fn times(samples: &Samples, raw: bool) {
             }
         }
     }
-    // may and threads also wait for the kernel.
     let shares: Vec<f64> = all()
-        .filter(|(_, one)| !matches!(one, Participant::May | Participant::Threads))
+        .filter(|(_, one)| one.is_one_thread())
         .flat_map(|(row, participant)| samples.costs(row, participant))
         .map(|cost| cost.cpu as f64 / cost.wall as f64)
         .collect();
@@ -83,22 +81,23 @@ fn cell(values: &[f64]) -> String {
     )
 }
 
-/// Prints what was to hold, and beside it what corosensei can do with pointers in its queue.
-pub(crate) fn limits(samples: &Samples, verdicts: &[Verdict]) {
+/// Prints what was to hold, and how wires compare with others beside that.
+pub(crate) fn limits<W: Who>(samples: &Samples<W>, verdicts: &[Verdict]) {
     println!("\nlimits: median of the rounds' ratios");
     for verdict in verdicts {
         println!("{verdict}");
     }
-    let boxed = Participant::CorosenseiBoxed;
     for row in samples.rows() {
-        let ratios = samples.ratios((row, Participant::Wires), (row, boxed));
-        if !ratios.is_empty() && matches!(row.limit().1, Reference::Corosensei) {
-            println!(
-                "{} of \"{}\": {:.3}, for information",
-                row.title(),
-                boxed.title(),
-                median(&ratios)
-            );
+        for &other in row.aside() {
+            let ratios = samples.ratios((row, W::WIRES), (row, other));
+            if !ratios.is_empty() {
+                println!(
+                    "{} of \"{}\": {:.3}, for information",
+                    row.title(),
+                    other.title(),
+                    median(&ratios)
+                );
+            }
         }
     }
 }
