@@ -30,8 +30,13 @@ impl Who for Party {
         ""
     }
 
-    fn abstains(self, _: Row) -> Option<&'static str> {
-        None
+    fn abstains(self, row: Row) -> Option<&'static str> {
+        match (self, row) {
+            (Party::Peer, Row::Create) | (Party::Peer | Party::PeerArena, Row::Free) => {
+                Some("it never does")
+            }
+            _ => None,
+        }
     }
 
     fn is_one_thread(self) -> bool {

@@ -31,15 +31,8 @@ pub(crate) fn times<W: Who>(samples: &Samples<W>, raw: bool) {
             .rows()
             .flat_map(|row| W::ALL.iter().map(move |&one| (row, one)))
     };
-    let mut reasons = BTreeMap::<&str, Vec<String>>::new();
-    for (row, participant) in all() {
-        if let Some(why) = participant.abstains(row) {
-            let reason = reasons.entry(why).or_default();
-            reason.push(format!("{}: {}", participant.title(), row.title()));
-        }
-    }
-    for (why, who) in reasons {
-        println!("– {} ({why})", who.join("; "));
+    for line in abstentions(all()) {
+        println!("{line}");
     }
     if raw {
         println!("\nsamples");
@@ -67,6 +60,24 @@ pub(crate) fn times<W: Who>(samples: &Samples<W>, raw: bool) {
             ""
         }
     );
+}
+
+/// Why who has nothing to measure, a line for each reason.
+fn abstentions<W: Who>(all: impl Iterator<Item = (W::What, W)>) -> Vec<String> {
+    let mut reasons = BTreeMap::<&str, BTreeMap<W, Vec<&str>>>::new();
+    for (row, participant) in all {
+        if let Some(why) = participant.abstains(row) {
+            let rows = reasons.entry(why).or_default();
+            rows.entry(participant).or_default().push(row.title());
+        }
+    }
+    let line = |(why, who): (&str, BTreeMap<W, Vec<&str>>)| {
+        let who = who.iter();
+        let who =
+            who.map(|(participant, rows)| format!("{}: {}", participant.title(), rows.join(" / ")));
+        format!("– {} ({why})", who.collect::<Vec<_>>().join("; "))
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 fn cell(values: &[f64]) -> String {
@@ -104,7 +115,22 @@ pub(crate) fn limits<W: Who>(samples: &Samples<W>, verdicts: &[Verdict]) {
 
 #[cfg(test)]
 mod tests {
-    use super::cell;
+    use super::{abstentions, cell};
+    use crate::example::{Party, Row};
+
+    #[test]
+    fn who_abstains_is_told_once_for_each_reason() {
+        let all = [
+            (Row::Create, Party::Peer),
+            (Row::Free, Party::Peer),
+            (Row::Free, Party::PeerArena),
+            (Row::Free, Party::Wires),
+        ];
+        assert_eq!(
+            abstentions(all.into_iter()),
+            ["– peer: create / anything; peer, arena: anything (it never does)"]
+        );
+    }
 
     #[test]
     fn cells_have_median_and_range() {

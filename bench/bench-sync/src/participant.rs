@@ -6,6 +6,8 @@ mod std;
 mod tokio;
 mod wires;
 
+use ::std::hint::black_box;
+
 use bench_harness::{Cost, Plan, Who, stamp};
 use clap::ValueEnum;
 
@@ -102,6 +104,13 @@ impl Who for Participant {
 /// What of a plan is done in all.
 fn all(plan: Plan) -> u64 {
     plan.warm_up + plan.operations
+}
+
+/// Has the compiler suppose that all memory that somebody else can reach is read and written here, so that a
+/// lock is seen to be held and seen to be free. Costs no instruction.
+#[inline(always)]
+fn others_may_look() {
+    black_box(());
 }
 
 #[cfg(test)]

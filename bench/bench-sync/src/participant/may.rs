@@ -8,7 +8,7 @@ use bench_harness::{Plan, stamp};
 use may::coroutine;
 use may::sync::{Mutex, spsc};
 
-use super::all;
+use super::{all, others_may_look};
 use crate::row::Row;
 
 pub(super) const CONFIGURATION: &str = "one worker, default features off (no work stealing); spsc, whose \
@@ -53,10 +53,13 @@ pub(super) fn messages<const AT_ONCE: u64>(plan: Plan, note: impl Fn(u64) + Send
 
 fn lock(plan: Plan) {
     let mutex = Mutex::new(0_u64);
+    let shared = black_box(&mutex);
     let lock = |times| {
         for _ in 0..times {
-            let mut held = black_box(&mutex).lock().expect("nobody panics");
-            *black_box(&mut *held) += 1;
+            others_may_look();
+            let mut held = shared.lock().expect("nobody panics");
+            *held += 1;
+            others_may_look();
         }
     };
     lock(plan.warm_up);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use bench_harness::{Plan, stamp};
 
-use super::all;
+use super::{all, others_may_look};
 use crate::row::Row;
 
 pub(super) const CONFIGURATION: &str = "std::sync::Mutex in the only thread";
@@ -13,10 +13,13 @@ pub(super) const CONFIGURATION: &str = "std::sync::Mutex in the only thread";
 pub(super) fn measure(row: Row, plan: Plan) {
     assert_eq!(row, Row::Lock, "it abstains");
     let mutex = Mutex::new(0_u64);
+    let shared = black_box(&mutex);
     let lock = |times| {
         for _ in 0..times {
-            let mut held = black_box(&mutex).lock().expect("nobody panics");
-            *black_box(&mut *held) += 1;
+            others_may_look();
+            let mut held = shared.lock().expect("nobody panics");
+            *held += 1;
+            others_may_look();
         }
     };
     lock(plan.warm_up);

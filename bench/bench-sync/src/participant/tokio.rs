@@ -7,7 +7,7 @@ use bench_core::participant::tokio::{self as base, block_on, wake_self};
 use bench_harness::{Plan, stamp};
 use tokio::sync::{Mutex, mpsc};
 
-use super::all;
+use super::{all, others_may_look};
 use crate::row::Row;
 
 pub(super) const CONFIGURATION: &str = "current_thread without drivers, event_interval 1,000,000; \
@@ -105,7 +105,13 @@ fn four() -> ([mpsc::Sender<u64>; 4], [mpsc::Receiver<u64>; 4]) {
 async fn lock(plan: Plan) {
     let locks = tokio::spawn(async move {
         let mutex = Mutex::new(0_u64);
-        let lock = async || *black_box(&mut *black_box(&mutex).lock().await) += 1;
+        let shared = black_box(&mutex);
+        let lock = async || {
+            others_may_look();
+            let mut held = shared.lock().await;
+            *held += 1;
+            others_may_look();
+        };
         for _ in 0..plan.warm_up {
             lock().await;
         }

@@ -9,7 +9,7 @@ use wire_lock::Mutex;
 use wire_pool::{run, yield_now};
 use wire_wait::{on, wait_any};
 
-use super::all;
+use super::{all, others_may_look};
 use crate::row::Row;
 
 pub(super) const CONFIGURATION: &str = wires::CONFIGURATION;
@@ -125,10 +125,13 @@ pub(super) fn select_later(plan: Plan, note: impl Fn(u64) + 'static) {
 
 fn lock(plan: Plan) {
     let mutex = Mutex::new(0_u64);
+    let shared = black_box(&mutex);
     let lock = |times| {
         for _ in 0..times {
-            let mut held = black_box(&mutex).lock().expect("nobody interrupts");
-            *black_box(&mut *held) += 1;
+            others_may_look();
+            let mut held = shared.lock().expect("nobody interrupts");
+            *held += 1;
+            others_may_look();
         }
     };
     lock(plan.warm_up);
