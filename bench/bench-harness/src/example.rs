@@ -65,7 +65,7 @@ impl What for Row {
     type Who = Party;
 
     const ALL: &'static [Row] = &[Row::Yield2, Row::Create, Row::Switch, Row::Free];
-    const ALWAYS: Row = Row::Yield2;
+    const ALWAYS: Row = Row::Create;
 
     fn title(self) -> &'static str {
         match self {

@@ -161,8 +161,9 @@ mod tests {
 
     #[test]
     fn a_row_comes_with_what_it_is_measured_against() {
-        assert_eq!(rows(&[Row::Switch]), [Row::Yield2, Row::Switch]);
-        assert_eq!(rows(&[Row::Free]), [Row::Yield2, Row::Free]);
+        let of_switch = [Row::Yield2, Row::Create, Row::Switch];
+        assert_eq!(rows(&[Row::Switch]), of_switch);
+        assert_eq!(rows(&[Row::Free]), [Row::Create, Row::Free]);
         assert_eq!(rows::<Row>(&[]), Row::ALL);
     }
 
