@@ -148,7 +148,7 @@ impl model::Model for Plain {
                 match self.hand_over(puppet, channel, value, served) {
                     Some(done) => done.then_some(Outcome::Sent),
                     None if matches!(op, Op::TrySend(..)) => {
-                        Some(Outcome::Refused(value, Refusal::NoReceiver))
+                        Some(Outcome::Refused(value, Refusal::Full))
                     }
                     None => {
                         self.senders[channel].push_back((puppet, value));

@@ -27,12 +27,44 @@ use crate::reason::Reason;
 use crate::scheduler::scheduler;
 use crate::wire::Wire;
 
+/// What waking a node does, and whose node it is: one `static` for each kind of node.
+///
+/// Two statics never share an address, as functions may. So the owner of a queue can tell nodes that only it
+/// makes from all others ([`WaitQueue::pop_if`]), and hand over to those without calling anything.
+#[derive(Debug)]
+pub struct OnWake {
+    call: Option<unsafe fn(NonNull<Node>)>,
+    /// Of some size, for an address of its own.
+    _address: u8,
+}
+
+impl OnWake {
+    /// Waking makes the node's wire runnable.
+    pub const fn unblock() -> OnWake {
+        OnWake {
+            call: None,
+            _address: 0,
+        }
+    }
+
+    /// Waking calls `call` with the node, after it was taken off its queue. No wire is made runnable unless the
+    /// function does.
+    pub const fn call(call: unsafe fn(NonNull<Node>)) -> OnWake {
+        OnWake {
+            call: Some(call),
+            _address: 0,
+        }
+    }
+}
+
+static UNBLOCK: OnWake = OnWake::unblock();
+
 /// One wait of one wire in one queue.
 pub struct Node {
     link: LinkedListLink,
     queue: Cell<*const WaitQueue>,
     wire: Cell<*const Wire>,
-    on_wake: Option<unsafe fn(NonNull<Node>)>,
+    on_wake: &'static OnWake,
     _pinned: PhantomPinned,
 }
 
@@ -44,37 +76,25 @@ impl Node {
     /// # Panics
     ///
     /// Outside `run()`: there is no wire that could wait.
+    #[inline]
     #[track_caller]
     pub fn of_current_wire() -> Node {
-        Node {
-            link: LinkedListLink::new(),
-            queue: Cell::new(ptr::null()),
-            wire: Cell::new(scheduler().current_or_panic()),
-            on_wake: None,
-            _pinned: PhantomPinned,
-        }
+        Node::of(scheduler().current_or_panic(), &UNBLOCK)
     }
 
-    /// A node that calls `call` when woken, after it was taken off its queue. No wire is made
-    /// runnable unless the function does.
+    /// A node without a wire, that being woken does as `on_wake` says.
     ///
     /// # Safety
     ///
-    /// Whenever the node is linked, `call` may be called with it, from any wire of the thread. It
-    /// must not block.
-    pub const unsafe fn calling(call: unsafe fn(NonNull<Node>)) -> Node {
-        Node {
-            link: LinkedListLink::new(),
-            queue: Cell::new(ptr::null()),
-            wire: Cell::new(ptr::null()),
-            on_wake: Some(call),
-            _pinned: PhantomPinned,
-        }
+    /// Whenever the node is linked, the function of `on_wake` may be called with it, from any wire of the
+    /// thread. It must not block.
+    pub const unsafe fn calling(on_wake: &'static OnWake) -> Node {
+        Node::of(ptr::null(), on_wake)
     }
 
-    /// A node of the current wire that calls `call` when woken, after it was taken off its queue. The
-    /// function takes what the wire waited for, on the spot, so that nobody can come in between;
-    /// then it makes the wire go on with [`Node::unblock`].
+    /// A node of the current wire that being woken does as `on_wake` says. A function takes what the wire
+    /// waited for, on the spot, so that nobody can come in between; then it makes the wire go on with
+    /// [`Node::unblock`].
     ///
     /// # Safety
     ///
@@ -83,20 +103,32 @@ impl Node {
     /// # Panics
     ///
     /// Outside `run()`.
+    #[inline]
     #[track_caller]
-    pub unsafe fn of_current_wire_calling(call: unsafe fn(NonNull<Node>)) -> Node {
-        let mut node = Node::of_current_wire();
-        node.on_wake = Some(call);
-        node
+    pub unsafe fn of_current_wire_calling(on_wake: &'static OnWake) -> Node {
+        Node::of(scheduler().current_or_panic(), on_wake)
+    }
+
+    #[inline]
+    const fn of(wire: *const Wire, on_wake: &'static OnWake) -> Node {
+        Node {
+            link: LinkedListLink::new(),
+            queue: Cell::new(ptr::null()),
+            wire: Cell::new(wire),
+            on_wake,
+            _pinned: PhantomPinned,
+        }
     }
 
     /// Whether the node waits in a queue. A node that was linked and no longer is was woken (or
     /// unlinked itself).
+    #[inline]
     pub fn is_linked(&self) -> bool {
         self.link.is_linked()
     }
 
     /// Takes the node off its queue, if it is in one.
+    #[inline]
     pub fn unlink(&self) {
         if self.link.is_linked() {
             // SAFETY: a linked node's queue is alive (`WaitQueue::push`), and this is its node.
@@ -109,10 +141,11 @@ impl Node {
     /// # Safety
     ///
     /// `node` was taken off a queue by [`WaitQueue::pop`] and no wire of this thread ran since.
+    #[inline]
     pub unsafe fn wake(node: NonNull<Node>) {
         // SAFETY: the node lives until its wire runs again (contract); then so does its wire.
         unsafe {
-            match node.as_ref().on_wake {
+            match node.as_ref().on_wake.call {
                 None => unblock(&*node.as_ref().wire.get()),
                 Some(call) => call(node),
             }
@@ -124,6 +157,7 @@ impl Node {
     /// # Safety
     ///
     /// The node is one of a wire, which has not left the frame that the node lies in.
+    #[inline]
     pub unsafe fn unblock(node: NonNull<Node>) {
         // SAFETY: by contract the node is there, and a wire that has frames is not over.
         unblock(unsafe { &*node.as_ref().wire.get() });
@@ -159,6 +193,7 @@ impl Node {
 }
 
 impl Drop for Node {
+    #[inline]
     fn drop(&mut self) {
         self.unlink();
     }
@@ -182,6 +217,7 @@ unsafe impl Send for WaitQueue {}
 
 impl WaitQueue {
     /// An empty queue.
+    #[inline]
     pub const fn new() -> WaitQueue {
         WaitQueue {
             list: UnsafeCell::new(LinkedList::new(NodeAdapter::NEW)),
@@ -189,6 +225,7 @@ impl WaitQueue {
     }
 
     /// Whether nobody waits.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         // SAFETY: not `Sync`, and no method runs foreign code while it uses the list.
         unsafe { (*self.list.get()).is_empty() }
@@ -218,6 +255,7 @@ impl WaitQueue {
     /// # Errors
     ///
     /// As for [`wait`](WaitQueue::wait).
+    #[inline]
     pub fn wait_for(&self, node: &Node, reason: Reason) -> Result<(), Interrupt> {
         while node.is_linked() {
             if let Err(interrupt) = block(reason)
@@ -237,6 +275,7 @@ impl WaitQueue {
     /// The node is not linked. The queue stays where it is while the node is linked: the caller
     /// borrows it for that long, or owns what owns it. And if the node is of a wire, it is unlinked
     /// before that one is over.
+    #[inline]
     pub unsafe fn push(&self, node: Pin<&Node>) {
         debug_assert!(!node.is_linked());
         node.queue.set(self);
@@ -245,13 +284,34 @@ impl WaitQueue {
     }
 
     /// Takes the oldest node off, without waking it.
+    #[inline]
     pub fn pop(&self) -> Option<NonNull<Node>> {
         // SAFETY: exclusive as in `is_empty`.
         let node = unsafe { (*self.list.get()).pop_front() }?;
         Some(NonNull::from(&*node))
     }
 
+    /// Takes the oldest node off, without waking it, if it is of this kind.
+    #[inline]
+    pub fn pop_if(&self, kind: &'static OnWake) -> Option<NonNull<Node>> {
+        // SAFETY: exclusive as in `is_empty`.
+        let mut front = unsafe { (*self.list.get()).front_mut() };
+        if !ptr::eq(front.get()?.on_wake, kind) {
+            return None;
+        }
+        front.remove().map(|node| NonNull::from(&*node))
+    }
+
+    /// Whether the oldest node is of this kind.
+    #[inline]
+    pub fn front_is(&self, kind: &'static OnWake) -> bool {
+        // SAFETY: exclusive as in `is_empty`.
+        let front = unsafe { (*self.list.get()).front() };
+        front.get().is_some_and(|node| ptr::eq(node.on_wake, kind))
+    }
+
     /// The oldest node, left where it is.
+    #[inline]
     pub fn peek(&self) -> Option<NonNull<Node>> {
         // SAFETY: exclusive as in `is_empty`.
         unsafe { (*self.list.get()).front().get() }.map(NonNull::from)
@@ -260,6 +320,7 @@ impl WaitQueue {
     /// # Safety
     ///
     /// `node` is linked in this queue.
+    #[inline]
     unsafe fn remove(&self, node: NonNull<Node>) {
         // SAFETY: exclusive as in `is_empty`; linked here by contract.
         unsafe {
@@ -270,6 +331,7 @@ impl WaitQueue {
     }
 
     /// Wakes who has waited longest; says whether there was one.
+    #[inline]
     pub fn wake_one(&self) -> bool {
         match self.pop() {
             // SAFETY: just taken off.
