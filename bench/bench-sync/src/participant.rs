@@ -17,6 +17,8 @@ use crate::row::Row;
 pub enum Participant {
     Wires,
     Tokio,
+    /// The same, without asking for a future unless there is something to wait for
+    TokioTrying,
     May,
     Crossbeam,
     Std,
@@ -28,6 +30,7 @@ impl Who for Participant {
     const ALL: &'static [Participant] = &[
         Participant::Wires,
         Participant::Tokio,
+        Participant::TokioTrying,
         Participant::May,
         Participant::Crossbeam,
         Participant::Std,
@@ -38,6 +41,7 @@ impl Who for Participant {
         match self {
             Participant::Wires => "wires",
             Participant::Tokio => "tokio",
+            Participant::TokioTrying => "tokio, trying",
             Participant::May => "may",
             Participant::Crossbeam => "crossbeam-channel",
             Participant::Std => "std",
@@ -48,6 +52,7 @@ impl Who for Participant {
         match self {
             Participant::Wires => wires::CONFIGURATION,
             Participant::Tokio => tokio::CONFIGURATION,
+            Participant::TokioTrying => tokio::TRYING_CONFIGURATION,
             Participant::May => may::CONFIGURATION,
             Participant::Crossbeam => crossbeam::CONFIGURATION,
             Participant::Std => std::CONFIGURATION,
@@ -56,12 +61,12 @@ impl Who for Participant {
 
     fn abstains(self, row: Row) -> Option<&'static str> {
         match (self, row) {
-            (Participant::Wires, Row::Bounded) => Some("there is none yet"),
             (Participant::Wires, _) => None,
             (_, Row::ReceiveLater | Row::SelectLater) => {
                 Some("wires are measured against themselves")
             }
-            (Participant::Tokio, _) => None,
+            (Participant::Tokio, _) | (Participant::TokioTrying, Row::Bounded) => None,
+            (Participant::TokioTrying, _) => Some("tried where there is room"),
             (Participant::May, Row::Select) => Some("what it selects with starts coroutines"),
             (Participant::May, _) => None,
             (Participant::Crossbeam, Row::Bounded) | (Participant::Std, Row::Lock) => None,
@@ -82,6 +87,7 @@ impl Who for Participant {
         let measure = match self {
             Participant::Wires => wires::measure,
             Participant::Tokio => tokio::measure,
+            Participant::TokioTrying => tokio::measure_trying,
             Participant::May => may::measure,
             Participant::Crossbeam => crossbeam::measure,
             Participant::Std => std::measure,

@@ -70,7 +70,11 @@ impl What for Row {
         match self {
             Row::Yield | Row::ReceiveLater | Row::SelectLater => &[],
             Row::Rendezvous | Row::HandOver => &[Participant::Tokio, Participant::May],
-            Row::Bounded => &[Participant::May, Participant::Crossbeam],
+            Row::Bounded => &[
+                Participant::TokioTrying,
+                Participant::May,
+                Participant::Crossbeam,
+            ],
             Row::Lock => &[Participant::Tokio, Participant::May],
             Row::Select => &[Participant::Tokio],
         }

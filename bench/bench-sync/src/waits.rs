@@ -28,7 +28,10 @@ pub enum Wait {
     Send,
     Receive,
     ReceiveInPlace,
+    SendBounded,
+    ReceiveBounded,
     Select,
+    SelectToSend,
     Wakeup,
     Mutex,
     Condvar,
@@ -40,11 +43,14 @@ pub enum Wait {
 }
 
 impl Wait {
-    pub const ALL: [Wait; 12] = [
+    pub const ALL: [Wait; 15] = [
         Wait::Send,
         Wait::Receive,
         Wait::ReceiveInPlace,
+        Wait::SendBounded,
+        Wait::ReceiveBounded,
         Wait::Select,
+        Wait::SelectToSend,
         Wait::Wakeup,
         Wait::Mutex,
         Wait::Condvar,
@@ -62,7 +68,10 @@ impl Wait {
             Wait::Send => "send",
             Wait::Receive => "receive",
             Wait::ReceiveInPlace => "receive-in-place",
+            Wait::SendBounded => "send-bounded",
+            Wait::ReceiveBounded => "receive-bounded",
             Wait::Select => "select",
+            Wait::SelectToSend => "select-to-send",
             Wait::Wakeup => "wakeup",
             Wait::Mutex => "mutex",
             Wait::Condvar => "condvar",
@@ -81,6 +90,9 @@ impl Wait {
             Wait::Send => "16 send: served, cancelled, late",
             Wait::Receive => "16 receive: served, cancelled, late",
             Wait::ReceiveInPlace => "16 receive in place: served, cancelled, late",
+            Wait::SendBounded => "16 send, 64 slots: served, cancelled, late",
+            Wait::ReceiveBounded => "16 receive, 64 slots: served, cancelled, late",
+            Wait::SelectToSend => "16 select of 4 to send: served, cancelled, late",
             Wait::Select => "16 select of 4: served, cancelled, late",
             Wait::Wakeup => "16 wait for a wake-up: served, cancelled, late",
             Wait::Mutex => "16 lock a mutex: served, cancelled, late",
@@ -97,10 +109,13 @@ impl Wait {
 impl More for Wait {
     fn measure(self, operations: u64) -> Result<Cost, String> {
         run(|| match self {
-            Wait::Send => send(operations),
-            Wait::Receive => receive(operations, |channel| channel.recv().map(|_| ())),
-            Wait::ReceiveInPlace => receive(operations, |channel| channel.recv_with(|_| ())),
+            Wait::Send => send::<0>(operations),
+            Wait::Receive => receive::<0>(operations, |channel| channel.recv().map(|_| ())),
+            Wait::ReceiveInPlace => receive::<0>(operations, |channel| channel.recv_with(|_| ())),
+            Wait::SendBounded => send::<64>(operations),
+            Wait::ReceiveBounded => receive::<64>(operations, |channel| channel.recv().map(|_| ())),
             Wait::Select => select(operations),
+            Wait::SelectToSend => select_to_send(operations),
             Wait::Wakeup => wakeup(operations),
             Wait::Mutex => mutex(operations),
             Wait::Condvar => condvar(operations),
@@ -133,24 +148,26 @@ fn of_receiving(result: Result<(), RecvError>) -> Waited {
     })
 }
 
-fn send(operations: u64) -> Result<Cost, String> {
-    let channel = leak(Channel::new());
+fn send<const ROOM: usize>(operations: u64) -> Result<Cost, String> {
+    let channel = leak(Channel::<_, ROOM>::bounded());
+    (0..ROOM).for_each(|_| channel.try_send(1).expect("there is room"));
     let serve = || (0..CROWD).for_each(|_| assert_eq!(channel.try_recv(), Ok(1)));
     all_ends(operations, || of_sending(channel.send(1)), serve)
 }
 
-fn receive(
+fn receive<const ROOM: usize>(
     operations: u64,
-    receive: impl Fn(&Channel<u64>) -> Result<(), RecvError> + Copy + 'static,
+    receive: impl Fn(&Channel<u64, ROOM>) -> Result<(), RecvError> + Copy + 'static,
 ) -> Result<Cost, String> {
-    let channel = leak(Channel::new());
+    let channel = leak(Channel::bounded());
     let serve = || (0..CROWD).for_each(|_| channel.send(1).expect("it is open"));
     all_ends(operations, move || of_receiving(receive(channel)), serve)
 }
 
 fn select(operations: u64) -> Result<Cost, String> {
-    let [a, b, c, d] = leak([const { Channel::new() }; 4]);
+    let channels = leak([const { Channel::new() }; 4]);
     let wait = || {
+        let [a, b, c, d] = channels;
         let first = wait_any(&[
             &on(a, |message| message),
             &on(b, |message| message),
@@ -160,8 +177,28 @@ fn select(operations: u64) -> Result<Cost, String> {
         first.map(|message| assert_eq!(message, Ok(1)))
     };
     let serve = || {
-        for channel in [a, b, c, d].into_iter().cycle().take(CROWD) {
+        for channel in channels.iter().cycle().take(CROWD) {
             channel.send(1).expect("it is open");
+        }
+    };
+    all_ends(operations, wait, serve)
+}
+
+fn select_to_send(operations: u64) -> Result<Cost, String> {
+    let channels = leak([const { Channel::new() }; 4]);
+    let wait = || {
+        let [a, b, c, d] = channels.each_ref().map(|channel| channel.sending(1));
+        let first = wait_any(&[
+            &on(&a, |sent| sent),
+            &on(&b, |sent| sent),
+            &on(&c, |sent| sent),
+            &on(&d, |sent| sent),
+        ]);
+        first.map(|sent| sent.expect("it is open"))
+    };
+    let serve = || {
+        for channel in channels.iter().cycle().take(CROWD) {
+            assert_eq!(channel.try_recv(), Ok(1));
         }
     };
     all_ends(operations, wait, serve)

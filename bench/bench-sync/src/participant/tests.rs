@@ -3,7 +3,9 @@
 use std::sync::Mutex;
 
 use bench_harness::Plan;
+use wire_channel::Channel;
 
+use super::wires::leak;
 use super::{crossbeam, may, tokio, wires};
 
 /// More than fits into 64 slots, and not a multiple of them.
@@ -38,15 +40,25 @@ impl Trace {
 
 #[test]
 fn wires() {
-    let [rendezvous, select, receive_later, select_later, turns] = [(); 5].map(|()| Trace::new());
+    let [
+        rendezvous,
+        bounded,
+        select,
+        receive_later,
+        select_later,
+        turns,
+    ] = [(); 6].map(|()| Trace::new());
     wire_pool::run(|| {
-        wires::rendezvous(PLAN, move |message| rendezvous.add(message));
+        let channel = leak(Channel::new());
+        wires::through(channel, PLAN, move |message| rendezvous.add(message));
+        let channel = leak(Channel::<_, 64>::bounded());
+        wires::through(channel, PLAN, move |message| bounded.add(message));
         wires::select(PLAN, move |message| select.add(message));
         wires::receive_later(PLAN, move |message| receive_later.add(message));
         wires::select_later(PLAN, move |message| select_later.add(message));
         wires::hand_over(PLAN, move |who| turns.add(who as u64));
     });
-    for trace in [rendezvous, select, receive_later, select_later] {
+    for trace in [rendezvous, bounded, select, receive_later, select_later] {
         trace.is_of_messages();
     }
     turns.is_of_turns();
@@ -54,14 +66,15 @@ fn wires() {
 
 #[test]
 fn tasks() {
-    let [one, many, select, turns] = [(); 4].map(|()| Trace::new());
+    let [one, many, tried, select, turns] = [(); 5].map(|()| Trace::new());
     bench_core::participant::tokio::block_on(async move {
         tokio::messages::<1>(PLAN, move |message| one.add(message)).await;
         tokio::messages::<64>(PLAN, move |message| many.add(message)).await;
+        tokio::messages_trying::<64>(PLAN, move |message| tried.add(message)).await;
         tokio::select(PLAN, move |message| select.add(message)).await;
         tokio::hand_over(PLAN, move |who| turns.add(who as u64)).await;
     });
-    for trace in [one, many, select] {
+    for trace in [one, many, tried, select] {
         trace.is_of_messages();
     }
     turns.is_of_turns();

@@ -13,6 +13,9 @@ use crate::row::Row;
 pub(super) const CONFIGURATION: &str = "current_thread without drivers, event_interval 1,000,000; \
      spawn (no slower than spawn_local); mpsc(1) for a rendezvous, select! with `biased`";
 
+pub(super) const TRYING_CONFIGURATION: &str =
+    "the same, but send and recv only after try_send and try_recv have failed";
+
 pub(super) fn measure(row: Row, plan: Plan) {
     match row {
         Row::Yield => block_on(base::yields(2, plan, |_| ())),
@@ -23,6 +26,11 @@ pub(super) fn measure(row: Row, plan: Plan) {
         Row::Select => block_on(select(plan, ignore)),
         Row::ReceiveLater | Row::SelectLater => unreachable!("it abstains"),
     }
+}
+
+pub(super) fn measure_trying(row: Row, plan: Plan) {
+    assert_eq!(row, Row::Bounded, "it abstains");
+    block_on(messages_trying::<64>(plan, ignore));
 }
 
 fn ignore(message: u64) {
@@ -46,6 +54,40 @@ pub(super) async fn messages<const ROOM: usize>(plan: Plan, note: impl Fn(u64) +
     let sender = tokio::spawn(async move {
         for number in 0..all(plan) {
             sender.send(number).await.expect("it is open");
+        }
+    });
+    for task in [receiver, sender] {
+        task.await.expect("no panic");
+    }
+}
+
+pub(super) async fn messages_trying<const ROOM: usize>(
+    plan: Plan,
+    note: impl Fn(u64) + Send + 'static,
+) {
+    let (sender, mut receiver) = mpsc::channel(ROOM);
+    let receiver = tokio::spawn(async move {
+        let mut receive = async || match receiver.try_recv() {
+            Ok(message) => message,
+            Err(_) => receiver.recv().await.expect("it is open"),
+        };
+        for _ in 0..plan.warm_up {
+            let message = receive().await;
+            note(message);
+        }
+        stamp::begin();
+        for _ in 0..plan.operations {
+            let message = receive().await;
+            note(message);
+        }
+        stamp::end();
+    });
+    let sender = tokio::spawn(async move {
+        for number in 0..all(plan) {
+            if let Err(error) = sender.try_send(number) {
+                let number = error.into_inner();
+                sender.send(number).await.expect("it is open");
+            }
         }
     });
     for task in [receiver, sender] {

@@ -17,8 +17,8 @@ pub(super) const CONFIGURATION: &str = wires::CONFIGURATION;
 pub(super) fn measure(row: Row, plan: Plan) {
     run(|| match row {
         Row::Yield => wires::yields(2, plan, |_| ()),
-        Row::Rendezvous => rendezvous(plan, ignore),
-        Row::Bounded => unreachable!("it abstains"),
+        Row::Rendezvous => through(leak(Channel::new()), plan, ignore),
+        Row::Bounded => through(leak(Channel::<_, 64>::bounded()), plan, ignore),
         Row::Lock => lock(plan),
         Row::HandOver => hand_over(plan, |_| ()),
         Row::Select => select(plan, ignore),
@@ -31,7 +31,7 @@ fn ignore(message: u64) {
     black_box(message);
 }
 
-fn leak<T>(value: T) -> &'static T {
+pub(super) fn leak<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }
 
@@ -59,8 +59,11 @@ fn messages(
     }
 }
 
-pub(super) fn rendezvous(plan: Plan, note: impl Fn(u64) + 'static) {
-    let channel = leak(Channel::new());
+pub(super) fn through<const ROOM: usize>(
+    channel: &'static Channel<u64, ROOM>,
+    plan: Plan,
+    note: impl Fn(u64) + 'static,
+) {
     messages(
         plan,
         |number| channel.send(number).expect("it is open"),
