@@ -241,7 +241,7 @@ fn a_deadline_that_is_ignored() {
 fn what_is_lost_if_an_interrupt_comes_after_the_wake_up() {
     let (steps, what) = find::<{ fault::LOSES_WHO_WAS_WOKEN }>();
     assert!(steps.len() <= 5 && steps.contains(&Cancel(0)), "{steps:?}");
-    assert!(what.contains("Opened(true), 0: Through"), "{what}");
+    assert!(what.contains("model: 0: Through"), "{what}");
 }
 
 #[test]
