@@ -57,12 +57,18 @@
 //! [`wire_wait`] for waiting.
 #![no_std]
 
+mod buffer;
 mod channel;
 mod error;
+mod in_place;
+mod oneshot;
 mod recv;
 mod send;
+mod sending;
 
 pub use channel::{Channel, Iter};
 pub use error::{Closed, RecvError, Refusal, SendError, TryRecvError};
+pub use oneshot::{Oneshot, OneshotReceiver, OneshotSender};
+pub use sending::Sending;
 pub use wire_core;
 pub use wire_wait;

@@ -54,8 +54,8 @@ mod arm;
 mod source;
 mod wakeup;
 
-pub use any::{Either, try_any, wait, wait_any, wait_two};
+pub use any::{Either, try_any, try_fair, wait, wait_any, wait_fair, wait_two};
 pub use arm::{Arm, On, on};
-pub use source::Source;
+pub use source::{NeverWaits, Source};
 pub use wakeup::Wakeup;
 pub use wire_core;

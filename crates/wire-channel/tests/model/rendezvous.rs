@@ -144,7 +144,11 @@ impl Plain {
         }
         self.doing[who] = Doing::Sending(number);
         let receiver = self.receivers[index].front().copied()?;
-        if stage.unwinds() {
+        let takes = matches!(
+            self.doing[receiver],
+            Doing::Receiving(How::Takes | How::Iterates)
+        );
+        if stage.unwinds() && !takes {
             let why = Refusal::Interrupted(Interrupt::Unwinding);
             return Some(Outcome::Refused(number, why));
         }
@@ -311,7 +315,7 @@ impl Model for Plain {
                     return outcome;
                 }
                 if matches!(op, Op::TrySend(..)) {
-                    return Some(Outcome::Refused(number, Refusal::NoReceiver));
+                    return Some(Outcome::Refused(number, Refusal::Full));
                 }
                 self.senders[index].push_back(who);
                 return None;
