@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 
 use wire_core::{Interrupt, WaitQueue};
-use wire_wait::{Source, Wakeup, on, try_any, wait_any};
+use wire_wait::{NeverWaits, Source, Wakeup, on, try_any, wait_any, wait_fair};
 
 use crate::common::Rng;
 use crate::common::model::{Model, PUPPETS, Stage};
@@ -20,6 +20,8 @@ pub(crate) enum Op {
     /// In this order.
     All([usize; SOURCES]),
     TryAll([usize; SOURCES]),
+    /// By a draw, if that decides anything.
+    Fair([usize; SOURCES]),
     Add(usize, u32),
     /// Wakes a queue though nothing came.
     Nudge(usize),
@@ -66,6 +68,9 @@ impl Source for Numbered {
     fn queue(&self) -> &WaitQueue {
         self.0.queue()
     }
+    fn never_waits(&self) -> Option<NeverWaits> {
+        self.0.never_waits()
+    }
 }
 
 pub(crate) struct Real {
@@ -83,6 +88,13 @@ impl Default for Real {
 }
 
 impl Real {
+    /// Whether there is a choice, in which a draw would be more than the model can know.
+    fn has_choice(&self) -> bool {
+        let tickets = self.tickets.iter();
+        let ready = tickets.filter(|tickets| tickets.next.get() < tickets.end.get());
+        ready.count() + usize::from(self.wakeup.0.is_triggered()) > 1
+    }
+
     fn source(&self, index: usize) -> &dyn Source<Item = u32> {
         match index {
             2 => &self.wakeup,
@@ -160,7 +172,10 @@ impl Model for Plain {
             0..2 => Op::One(a),
             2..4 => Op::Two([a, b]),
             4..7 => Op::All(all),
-            7 => Op::TryAll(all),
+            7 => match rng.one_in(2) {
+                true => Op::TryAll(all),
+                false => Op::Fair(all),
+            },
             8..11 => Op::Add(rng.below(2), 1 + rng.below(2) as u32),
             11..13 => Op::Nudge(a),
             13 | 14 => Op::Resume,
@@ -170,6 +185,7 @@ impl Model for Plain {
 
     fn simpler(op: Op) -> Vec<Op> {
         match op {
+            Op::Fair(order) => vec![Op::All(order)],
             Op::All([a, b, c]) => vec![Op::Two([a, b]), Op::Two([a, c]), Op::Two([b, c])],
             Op::Two([a, b]) => vec![Op::One(a), Op::One(b)],
             Op::Add(index, 2) => vec![Op::Add(index, 1)],
@@ -182,7 +198,8 @@ impl Model for Plain {
         let got = match op {
             Op::One(index) => wait_any(&[&arm(index)]),
             Op::Two([a, b]) => wait_any(&[&arm(a), &arm(b)]),
-            Op::All([a, b, c]) => wait_any(&[&arm(a), &arm(b), &arm(c)]),
+            Op::Fair([a, b, c]) if !real.has_choice() => wait_fair(&[&arm(a), &arm(b), &arm(c)]),
+            Op::All([a, b, c]) | Op::Fair([a, b, c]) => wait_any(&[&arm(a), &arm(b), &arm(c)]),
             Op::TryAll([a, b, c]) => {
                 let got = try_any(&[&arm(a), &arm(b), &arm(c)]);
                 return got.unwrap_or(Outcome::Nothing);
@@ -219,7 +236,7 @@ impl Model for Plain {
                 self.order[who] = order.to_vec();
                 return self.look(who);
             }
-            Op::All(order) => {
+            Op::All(order) | Op::Fair(order) => {
                 self.order[who] = order.to_vec();
                 return self.look(who);
             }

@@ -143,8 +143,11 @@ pub fn follow<M: Model>(
     let what = match result {
         Ok(Ok(())) => {
             // SAFETY: from the box above, and those who used it are gone.
-            drop(unsafe { Box::from_raw(real.as_ptr()) });
-            return Ok(());
+            let dropped = || drop(unsafe { Box::from_raw(real.as_ptr()) });
+            match catch_unwind(AssertUnwindSafe(dropped)) {
+                Ok(()) => return Ok(()),
+                Err(_) => String::from("what was shared cannot be dropped"),
+            }
         }
         Ok(Err(what)) => what,
         Err(_) => String::from("real and model are not the same"),
