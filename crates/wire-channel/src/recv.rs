@@ -4,7 +4,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 
-use wire_core::{Interrupt, Node, OnWake, block};
+use wire_core::{Interrupt, Node, OnWake, Waiter, block};
 
 use crate::channel::Channel;
 use crate::error::{RecvError, TryRecvError};
@@ -37,7 +37,7 @@ impl<T> Waiting<T> {
 ///
 /// `node` was just taken off the `receivers` of a channel of `T`, as a [`RECEIVER`].
 #[inline(always)]
-pub(crate) unsafe fn fill<T>(node: NonNull<Node>, value: T) {
+pub(crate) unsafe fn fill<T>(node: NonNull<Node>, waiter: Waiter, value: T) {
     // SAFETY: such nodes are the first fields of `Waiting`s. The receiver is blocked, or has been woken for nothing and
     // not run yet; it looks into the value when it runs. There is none, as one that was filled is off the queue.
     unsafe {
@@ -46,7 +46,7 @@ pub(crate) unsafe fn fill<T>(node: NonNull<Node>, value: T) {
             .value
             .get()
             .write(Some(value));
-        Node::unblock(node);
+        waiter.unblock();
     }
 }
 
@@ -63,9 +63,9 @@ impl<T, const N: usize> Channel<T, N> {
             }
             return Some(value);
         }
-        match self.senders.pop_if(&SENDER) {
+        match self.senders.pop_waiter(&SENDER) {
             // SAFETY: just taken off the senders of this channel, as such a node.
-            Some(node) => Some(unsafe { Message::take(node) }),
+            Some((node, waiter)) => Some(unsafe { Message::take(node, waiter) }),
             None => None,
         }
     }
@@ -74,9 +74,9 @@ impl<T, const N: usize> Channel<T, N> {
     #[inline]
     fn take_from_sender(&self) -> Option<T> {
         loop {
-            if let Some(node) = self.senders.pop_if(&SENDER) {
+            if let Some((node, waiter)) = self.senders.pop_waiter(&SENDER) {
                 // SAFETY: just taken off the senders of this channel, as such a node.
-                return Some(unsafe { Message::take(node) });
+                return Some(unsafe { Message::take(node, waiter) });
             }
             let want = Cell::new(None);
             let wanting = Showing::new(&self.want, &want);

@@ -14,7 +14,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::pin::{Pin, pin};
 use core::ptr::{self, NonNull};
 
-use wire_core::{Interrupt, Node, OnWake, block, check_interrupt};
+use wire_core::{Interrupt, Node, OnWake, Waiter, block, check_interrupt};
 
 use crate::channel::Channel;
 use crate::error::{Refusal, SendError};
@@ -49,14 +49,14 @@ impl<T> Message<T> {
     ///
     /// `node` was just taken off the `senders` of a channel of `T`, as a [`SENDER`].
     #[inline(always)]
-    pub(crate) unsafe fn take(node: NonNull<Node>) -> T {
+    pub(crate) unsafe fn take(node: NonNull<Node>, waiter: Waiter) -> T {
         // SAFETY: such nodes are the first fields of `Message`s. The sender is blocked, and leaves the value
         // alone while the state says *Here*, which it does as long as the node is linked; so it is there.
         unsafe {
             let message = node.cast::<Message<T>>().as_ref();
             let value = (*message.value.get()).take().unwrap_unchecked();
             message.state.set(State::Done);
-            Node::unblock(node);
+            waiter.unblock();
             value
         }
     }
@@ -139,9 +139,9 @@ impl<T, const N: usize> Channel<T, N> {
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        if let Some(node) = self.receivers.pop_if(&RECEIVER) {
+        if let Some((node, waiter)) = self.receivers.pop_waiter(&RECEIVER) {
             // SAFETY: just taken off the receivers of this channel, as such a node.
-            unsafe { recv::fill(node, value) };
+            unsafe { recv::fill(node, waiter, value) };
             return Ok(());
         }
         if !self.receivers.is_empty() || self.closed.get() {
@@ -212,9 +212,9 @@ impl<T, const N: usize> Channel<T, N> {
     #[inline]
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
-        if let Some(node) = self.receivers.pop_if(&RECEIVER) {
+        if let Some((node, waiter)) = self.receivers.pop_waiter(&RECEIVER) {
             // SAFETY: as in `send`.
-            unsafe { recv::fill(node, value) };
+            unsafe { recv::fill(node, waiter, value) };
             return Ok(());
         }
         if self.receivers.is_empty() && self.buffer.has_room() && !self.closed.get() {
@@ -253,10 +253,10 @@ impl<T, const N: usize> Channel<T, N> {
     /// Hands a message to the receiver that waits longest, unless that one works in place; says whether it has it.
     pub(crate) fn hand_over(&self, offer: &Cell<Option<T>>) -> bool {
         while !self.receivers.is_empty() && !self.receivers.front_is(&RECEIVER_IN_PLACE) {
-            if let Some(node) = self.receivers.pop_if(&RECEIVER) {
+            if let Some((node, waiter)) = self.receivers.pop_waiter(&RECEIVER) {
                 let value = offer.take().expect("nobody has it yet");
                 // SAFETY: just taken off the receivers of this channel, as such a node.
-                unsafe { recv::fill(node, value) };
+                unsafe { recv::fill(node, waiter, value) };
                 return true;
             }
             let _offering = Showing::new(&self.offer, offer);

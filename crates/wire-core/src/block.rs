@@ -188,21 +188,24 @@ pub(crate) fn block_shielded(reason: Reason) {
 /// is left as it is; one that an interrupt has woken but that has not run yet will see this instead.
 #[inline]
 pub(crate) fn unblock(wire: &Wire) {
-    match wire.state.get() {
-        State::Blocked | State::Suspended => {
-            wire.state.set(State::Runnable);
-            scheduler().push(wire);
-            trace::woken(wire);
-        }
-        state => unblock_specially(wire, state),
+    // One comparison for what is nearly always so.
+    if wire.state.get() == State::Blocked {
+        wire.state.set(State::Runnable);
+        scheduler().push(wire);
+        trace::woken(wire);
+    } else {
+        unblock_specially(wire);
     }
 }
 
 #[cold]
-fn unblock_specially(wire: &Wire, state: State) {
-    match state {
-        State::Parked => {
-            unpark();
+#[inline(never)]
+fn unblock_specially(wire: &Wire) {
+    match wire.state.get() {
+        state @ (State::Suspended | State::Parked) => {
+            if state == State::Parked {
+                unpark();
+            }
             wire.state.set(State::Runnable);
             scheduler().push(wire);
             trace::woken(wire);

@@ -132,7 +132,7 @@ pub use block::{Interrupt, block, check_interrupt, shield, suspend};
 pub use block_on::block_on;
 pub use handle::{Handle, JoinError, JoinHandle, Payload};
 pub use local::{Local, WrongThread};
-pub use queue::{Node, OnWake, WaitQueue};
+pub use queue::{Node, OnWake, WaitQueue, Waiter};
 pub use reason::{Kind, Reason};
 pub use request::request_dump;
 pub use run::{RunError, Runtime, run};

@@ -143,7 +143,13 @@ impl Node {
                 let (next, before) = (self.next.get(), self.before.get());
                 (*before).set(next);
                 match next.as_ref() {
-                    Some(next) => next.before.set(before),
+                    Some(next) => {
+                        next.before.set(before);
+                        let queue = &*self.queue.get();
+                        if ptr::eq(before, &queue.front) {
+                            queue.first.set(next.wire);
+                        }
+                    }
                     None => (*self.queue.get()).set_back(before),
                 }
             }
@@ -227,6 +233,8 @@ pub struct WaitQueue {
     front: Link,
     /// Null if the queue is empty, or else the `next` of the newest.
     back: Cell<*const Link>,
+    /// The wire of the oldest node: who wakes it need not wait for its frame to be fetched.
+    first: Cell<*const Wire>,
 }
 
 // SAFETY: an owned queue is empty, since those waiting in it borrow it; an empty one is two nulls.
@@ -238,6 +246,7 @@ impl WaitQueue {
         WaitQueue {
             front: Cell::new(ptr::null()),
             back: Cell::new(ptr::null()),
+            first: Cell::new(ptr::null()),
         }
     }
 
@@ -310,6 +319,7 @@ impl WaitQueue {
         let node = node.get_ref();
         let back = self.back.get();
         let before = if back.is_null() {
+            self.first.set(node.wire);
             &raw const self.front
         } else {
             back
@@ -330,7 +340,10 @@ impl WaitQueue {
         self.front.set(next);
         // SAFETY: a linked node, which is in place.
         match unsafe { next.as_ref() } {
-            Some(next) => next.before.set(&raw const self.front),
+            Some(next) => {
+                next.before.set(&raw const self.front);
+                self.first.set(next.wire);
+            }
             None => self.back.set(ptr::null()),
         }
         node.queue.set(ptr::null());
@@ -342,6 +355,17 @@ impl WaitQueue {
     pub fn pop_if(&self, kind: &'static OnWake) -> Option<NonNull<Node>> {
         if self.front_is(kind) {
             self.pop()
+        } else {
+            None
+        }
+    }
+
+    /// [`pop_if`](WaitQueue::pop_if) with the node's wire, to go on by [`Waiter::unblock`].
+    #[inline]
+    pub fn pop_waiter(&self, kind: &'static OnWake) -> Option<(NonNull<Node>, Waiter)> {
+        if self.front_is(kind) {
+            let wire = Waiter(self.first.get());
+            Some((self.pop()?, wire))
         } else {
             None
         }
@@ -379,6 +403,22 @@ impl WaitQueue {
             count += 1;
         }
         count
+    }
+}
+
+/// The wire of a node that was taken off its queue.
+#[derive(Debug)]
+#[must_use = "whoever takes a node off its queue lets its wire go on"]
+pub struct Waiter(*const Wire);
+
+impl Waiter {
+    /// # Safety
+    ///
+    /// As for [`Node::unblock`].
+    #[inline]
+    pub unsafe fn unblock(self) {
+        // SAFETY: handed on.
+        unblock(unsafe { &*self.0 });
     }
 }
 
