@@ -28,6 +28,11 @@ pub enum RegisterError {
         /// The first number that has no room.
         limit: usize,
     },
+    /// As many wires of this thread sleep or have deadlines as can.
+    TooManyTimers {
+        /// How many that is.
+        limit: usize,
+    },
     /// The stack for the monitor could not be had.
     Stack(StackError),
     /// The monitor could not be started.
@@ -47,6 +52,10 @@ impl fmt::Display for RegisterError {
             RegisterError::TooLarge { fd, limit } => write!(
                 f,
                 "descriptor {fd} is beyond the table of {limit}, sized by the hard limit of open files when the thread first waited"
+            ),
+            RegisterError::TooManyTimers { limit } => write!(
+                f,
+                "all {limit} timers of this thread are in use; have fewer wires sleep at once, or more threads with wires"
             ),
             RegisterError::Stack(error) => write!(f, "no stack for the monitor: {error}"),
             RegisterError::Spawn(error) => write!(f, "the monitor could not be started: {error}"),
@@ -69,7 +78,9 @@ impl From<RegisterError> for io::Error {
         match error {
             RegisterError::NotPollable => Errno::EPERM,
             RegisterError::TooLarge { .. } => Errno::EMFILE,
-            RegisterError::Stack(_) | RegisterError::Spawn(_) => Errno::ENOMEM,
+            RegisterError::Stack(_)
+            | RegisterError::Spawn(_)
+            | RegisterError::TooManyTimers { .. } => Errno::ENOMEM,
             RegisterError::ThreadEnds => Errno::ESRCH,
             RegisterError::Os(errno) => errno,
         }

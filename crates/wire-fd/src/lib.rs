@@ -47,15 +47,20 @@
 //!
 //! A regular file is always "ready" and epoll refuses it ([`RegisterError::NotPollable`]): reading
 //! it may block for as long as the disk takes. That is what wire-io is for.
+mod alarm;
 mod bell;
 mod clock;
 mod error;
 mod mailbox;
+mod moments;
 mod monitor;
+mod prefetch;
 mod ready;
+mod reserved;
 mod signal;
 mod sync;
 mod table;
+mod timeout;
 mod timer;
 mod watch;
 
@@ -65,6 +70,7 @@ pub use monitor::{expect_post, waker};
 pub use nix::sys::signal::Signal;
 pub use ready::Ready;
 pub use signal::Signals;
+pub use timeout::Timeout;
 pub use timer::{Elapsed, deadline, sleep, sleep_until, timeout};
 pub use watch::{Pollable, Watch};
 pub use wire_core;

@@ -13,17 +13,14 @@
 //! hold events for the one before; the generation tells them apart.
 
 use std::cell::Cell;
-use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
 
-use nix::errno::Errno;
-
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous};
 use nix::sys::resource::{Resource, getrlimit};
 use wire_core::WaitQueue;
 
 use crate::error::RegisterError;
+use crate::reserved::Reserved;
 
 /// Remembered readiness, one bit each.
 pub(crate) const READ: u8 = 1;
@@ -85,34 +82,27 @@ const MOST: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    entries: NonNull<Entry>,
-    len: usize,
+    entries: Reserved<Entry>,
 }
 
 impl Table {
     pub(crate) fn map() -> Result<Table, RegisterError> {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         let len = usize::try_from(hard).map_or(MOST, |hard| hard.clamp(1024, MOST));
-        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
-        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        let bytes = NonZeroUsize::new(len * size_of::<Entry>()).ok_or(Errno::EINVAL)?;
-        // SAFETY: a new mapping at an address of the kernel's choice; it touches nothing else.
-        let entries = unsafe { mmap_anonymous(None, bytes, access, flags) }?;
         Ok(Table {
-            entries: entries.cast(),
-            len,
+            entries: Reserved::map(len)?,
         })
     }
 
     fn at(&self, fd: RawFd) -> Option<NonNull<Entry>> {
-        let index = usize::try_from(fd).ok().filter(|index| *index < self.len)?;
+        let index = usize::try_from(fd).ok()?;
         // SAFETY: inside the mapping.
-        Some(unsafe { self.entries.add(index) })
+        (index < self.entries.len()).then(|| unsafe { self.entries.at(index) })
     }
 
     /// The word for epoll of the next registration of `fd`.
     pub(crate) fn next_word(&self, fd: RawFd) -> Result<u64, RegisterError> {
-        let limit = self.len;
+        let limit = self.entries.len();
         let entry = self.at(fd).ok_or(RegisterError::TooLarge { fd, limit })?;
         // SAFETY: the mapping is zeroed or holds an entry; reading the number is fine in both.
         let generation = next(unsafe { (*entry.as_ptr().cast_const()).generation.get() });
@@ -122,12 +112,12 @@ impl Table {
     /// A fresh entry for the registration that epoll has just taken under `word`, which
     /// [`next_word`](Table::next_word) gave.
     pub(crate) fn open(&self, word: u64) -> NonNull<Entry> {
-        let index = word as u32 as usize;
-        assert!(index < self.len);
+        let entry = self
+            .at(word as u32 as RawFd)
+            .expect("its number was looked up before");
         // SAFETY: inside the mapping. Epoll takes a descriptor once, so this entry has no
         // registration and nobody waits in it.
         unsafe {
-            let entry = self.entries.add(index);
             entry.write(Entry {
                 generation: Cell::new((word >> 32) as u32),
                 state: Cell::new(0),
@@ -152,10 +142,9 @@ impl Drop for Table {
     /// Gives the memory back but keeps the addresses: the destructor of some other thread-local
     /// value may still read and write a `Watch`, whose entry then says "nothing is known".
     fn drop(&mut self) {
-        let bytes = self.len * size_of::<Entry>();
-        // SAFETY: the mapping made in `map`. Its entries are plain cells and queues, in which
-        // nobody waits when the thread ends; zeroes are what they were before their first use.
-        let _ = unsafe { madvise(self.entries.cast(), bytes, MmapAdvise::MADV_DONTNEED) };
+        // SAFETY: entries are plain cells and queues, in which nobody waits when the thread ends;
+        // zeroes are what they were before their first use.
+        unsafe { self.entries.forget_all() };
     }
 }
 
