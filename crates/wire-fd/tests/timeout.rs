@@ -92,11 +92,16 @@ fn several_run_beside_a_deadline_and_each_other() {
 #[test]
 fn one_that_is_dropped_while_it_runs_is_forgotten() {
     run(|| {
-        for _ in 0..1000 {
-            let boxed = Box::pin(Timeout::new());
+        const WORDS: usize = size_of::<Timeout>() / 8;
+        let running: Vec<_> = (0..100).map(|_| Box::pin(Timeout::new())).collect();
+        for boxed in &running {
             boxed.as_ref().reset(MS).unwrap();
-            drop(boxed);
         }
+        drop(running);
+        // What lies in their memory now stays as it is.
+        let others: Vec<_> = (0..100).map(|_| Box::new([u64::MAX; WORDS])).collect();
+        sleep(5 * MS).unwrap();
+        assert!(others.iter().all(|other| **other == [u64::MAX; WORDS]));
         let forgotten = Box::pin(Timeout::new());
         forgotten.as_ref().reset(MS).unwrap();
         std::mem::forget(forgotten); // stays where it is for good
