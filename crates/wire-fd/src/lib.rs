@@ -49,9 +49,12 @@
 //! it may block for as long as the disk takes. That is what wire-io is for.
 mod alarm;
 mod bell;
+mod child;
 mod clock;
 mod error;
+mod interval;
 mod mailbox;
+mod mode;
 mod moments;
 mod monitor;
 mod prefetch;
@@ -64,8 +67,11 @@ mod timeout;
 mod timer;
 mod watch;
 
+pub use child::{Exit, wait_child};
 pub use error::{RegisterError, interrupt_to_io};
+pub use interval::Interval;
 pub use mailbox::{Post, Waker};
+pub use mode::Mode;
 pub use monitor::{expect_post, waker};
 pub use nix::sys::signal::Signal;
 pub use ready::Ready;

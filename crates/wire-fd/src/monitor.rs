@@ -54,8 +54,10 @@ pub(crate) struct Monitor {
     mailbox: Arc<Mailbox>,
     /// Rings the mailbox's bell: for wires woken from other threads without post.
     bell: task::Waker,
-    /// Waits under way that only this wire can end, timers apart.
+    /// Waits under way that only this wire can end, timers and sources apart.
     waiters: Cell<usize>,
+    /// Somebody was about to wait for a source, that is a descriptor as one of several things.
+    sources: Cell<bool>,
     pub(crate) moments: UnsafeCell<Moments>,
     /// On the heap, since a monitor is made in whichever wire first waits, on its small stack.
     events: Box<[UnsafeCell<libc::epoll_event>]>,
@@ -153,6 +155,7 @@ impl Monitor {
             bell: Arc::clone(&mailbox).into(),
             mailbox,
             waiters: Cell::new(0),
+            sources: Cell::new(false),
             moments: UnsafeCell::new(Moments::map()?),
             events: (0..EVENTS).map(|_| UnsafeCell::new(NO_EVENT)).collect(),
             idle: Cell::new(false),
@@ -181,7 +184,10 @@ impl Monitor {
     }
 
     /// Undoes `register`, while the descriptor is still open.
-    pub(crate) fn deregister(&self, fd: BorrowedFd<'_>, entry: &Entry) {
+    pub(crate) fn deregister(&self, fd: BorrowedFd<'_>, entry: &Entry, generation: u32) {
+        if entry.is_over(generation) {
+            return; // closed behind our back, and its number registered again
+        }
         entry.retire();
         // It fails only if the descriptor was closed behind our back, which removed it.
         let _ = self.epoll.delete(fd);
@@ -194,9 +200,18 @@ impl Monitor {
         Ok(Waiting(self))
     }
 
-    /// Ends what `waiting` began.
-    pub(crate) fn stop_waiting(&self) {
-        self.waiters.set(self.waiters.get() - 1);
+    /// Somebody is about to wait for a descriptor as one of several things. Nobody tells when that ends:
+    /// the monitor looks for itself, once nobody else has it running.
+    fn source(&self) -> Result<(), RegisterError> {
+        self.sources.set(true);
+        self.start()
+    }
+
+    fn no_sources(&self) -> bool {
+        if self.sources.get() {
+            self.sources.set(self.table.has_waiters());
+        }
+        !self.sources.get()
     }
 
     /// Whether the monitor's wire runs and is not idle.
@@ -224,7 +239,7 @@ impl Monitor {
 
     fn serve(&self) -> Result<(), Interrupt> {
         loop {
-            if self.waiters.get() == 0 && self.no_moments() {
+            if self.waiters.get() == 0 && self.no_moments() && self.no_sources() {
                 self.idle.set(true);
                 block(Reason::new(&IDLE))?;
                 continue;
@@ -304,6 +319,12 @@ pub(crate) fn notify(entry: &Entry, state: u8) {
     }
 }
 
+/// Called by sources when somebody is about to wait for them, perhaps in a later `run()` than that which
+/// made them. Without a monitor the wait would be found stuck, which says as much as an error could.
+pub(crate) fn about_to_wait() {
+    let _ = with(Monitor::source);
+}
+
 /// Waking one of several things waited for runs code of whoever made that source. If it panics, its
 /// wire will try again itself; the others must be woken all the same.
 pub(crate) fn wake_all(queue: &WaitQueue) {
@@ -318,7 +339,7 @@ pub(crate) struct Waiting<'a>(&'a Monitor);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.stop_waiting();
+        self.0.waiters.set(self.0.waiters.get() - 1);
     }
 }
 

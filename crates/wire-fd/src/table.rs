@@ -20,6 +20,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use wire_core::WaitQueue;
 
 use crate::error::RegisterError;
+use crate::monitor::wake_all;
 use crate::reserved::Reserved;
 
 /// Remembered readiness, one bit each.
@@ -67,6 +68,22 @@ impl Entry {
         self.spent.set(0);
     }
 
+    /// Whether the registration that was given this number is over. When the thread's table is gone, with
+    /// the thread, nothing is known, and nothing over.
+    #[inline]
+    pub(crate) fn is_over(&self, generation: u32) -> bool {
+        self.generation.get() != generation && self.generation.get() != 0
+    }
+
+    /// The number of the registration.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+
+    fn has_waiters(&self) -> bool {
+        !self.readers.is_empty() || !self.writers.is_empty()
+    }
+
     /// Ends the registration: events still on their way no longer match.
     pub(crate) fn retire(&self) {
         self.generation.set(next(self.generation.get()));
@@ -83,6 +100,10 @@ const MOST: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Table {
     entries: Reserved<Entry>,
+    /// Behind the highest number that was ever registered.
+    high: Cell<usize>,
+    /// Where a waiter was found last.
+    found: Cell<usize>,
 }
 
 impl Table {
@@ -91,6 +112,8 @@ impl Table {
         let len = usize::try_from(hard).map_or(MOST, |hard| hard.clamp(1024, MOST));
         Ok(Table {
             entries: Reserved::map(len)?,
+            high: Cell::new(0),
+            found: Cell::new(0),
         })
     }
 
@@ -115,9 +138,16 @@ impl Table {
         let entry = self
             .at(word as u32 as RawFd)
             .expect("its number was looked up before");
-        // SAFETY: inside the mapping. Epoll takes a descriptor once, so this entry has no
-        // registration and nobody waits in it.
+        self.high.set(self.high.get().max(word as u32 as usize + 1));
+        // SAFETY: inside the mapping. Epoll takes a descriptor once, so this entry has no registration. Who
+        // still waits in it does so for one that was closed behind our back; they find that it is over.
         unsafe {
+            if (*entry.as_ptr().cast_const()).generation.get() != 0 {
+                let before = entry.as_ref();
+                before.retire();
+                wake_all(&before.readers);
+                wake_all(&before.writers);
+            }
             entry.write(Entry {
                 generation: Cell::new((word >> 32) as u32),
                 state: Cell::new(0),
@@ -127,6 +157,19 @@ impl Table {
             });
             entry
         }
+    }
+
+    /// Whether somebody waits for a registered descriptor. Looks first where it found one before.
+    pub(crate) fn has_waiters(&self) -> bool {
+        let high = self.high.get();
+        let from = self.found.get();
+        let found = (from..high).chain(0..from.min(high)).find(|&index| {
+            // SAFETY: inside the mapping; zeroes, where nothing was registered, are a good entry with
+            // nobody in its queues.
+            unsafe { self.entries.at(index).as_ref() }.has_waiters()
+        });
+        self.found.set(found.unwrap_or(0));
+        found.is_some()
     }
 
     /// The entry that epoll's word means, unless its registration is over.
