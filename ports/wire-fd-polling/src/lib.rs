@@ -34,25 +34,34 @@
 //!   may grow once more after a connection broke.
 //! - **dumps while asleep**: polling goes back to sleep after a signal, so a dump that a handler asks for
 //!   comes when something else wakes the thread.
+mod alarm;
 mod bell;
+mod child;
 mod clock;
 mod error;
+mod interval;
 mod mailbox;
+mod mode;
 mod monitor;
 mod ready;
 mod signal;
 mod sources;
 mod sync;
 mod table;
+mod timeout;
 mod timer;
 mod watch;
 
+pub use child::{Exit, wait_child};
 pub use error::{RegisterError, interrupt_to_io};
+pub use interval::Interval;
 pub use mailbox::{Post, Waker};
+pub use mode::Mode;
 pub use monitor::{expect_post, waker};
 pub use nix::sys::signal::Signal;
 pub use ready::Ready;
 pub use signal::Signals;
+pub use timeout::Timeout;
 pub use timer::{Elapsed, deadline, sleep, sleep_until, timeout};
 pub use watch::{Pollable, Watch};
 pub use wire_core;

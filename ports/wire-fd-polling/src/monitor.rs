@@ -16,21 +16,19 @@
 //! *Looking* sleeps in the kernel only if no other wire is ready. wire-core knows a background wire
 //! and no more; nothing outside `sources.rs` knows the poller.
 
-use std::cell::{Cell, OnceCell, UnsafeCell};
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::task;
 use std::time::Duration;
 
-use intrusive_collections::{Bound, RBTree, UnsafeRef};
 use polling::Poller;
-use wire_core::outside::{self, NEVER, Timer, TimerAdapter};
+use wire_core::outside;
 use wire_core::{Interrupt, Kind, Reason, WaitQueue, Wire, block};
 use wire_stack::Arena;
 
+use crate::alarm::{self, Alarms};
 use crate::bell::Bell;
-use crate::clock::now;
 use crate::error::RegisterError;
 use crate::mailbox::{Mailbox, Waker};
 use crate::sources::{Sources, errno};
@@ -44,9 +42,11 @@ pub(crate) struct Monitor {
     mailbox: Arc<Mailbox>,
     /// Rings the mailbox's bell: for wires woken from other threads without post.
     bell: task::Waker,
-    /// Waits under way that only this wire can end, timers apart.
+    /// Waits under way that only this wire can end, timers and sources apart.
     waiters: Cell<usize>,
-    timers: UnsafeCell<RBTree<TimerAdapter>>,
+    /// Somebody was about to wait for a source, that is a descriptor as one of several things.
+    several: Cell<bool>,
+    pub(crate) alarms: Alarms,
     /// It sits in its idle block.
     idle: Cell<bool>,
     wire: Wire,
@@ -67,7 +67,7 @@ pub(crate) fn with<R>(f: impl FnOnce(&Monitor) -> R) -> Result<R, RegisterError>
             }
             let monitor = Box::new(Monitor::new()?);
             // SAFETY: the hook unlinks the timer, and timers are linked by this crate only.
-            unsafe { outside::set_timer_hook(unlink_timer) };
+            unsafe { outside::set_timer_hook(alarm::wire_ends) };
             Ok(f(cell.get_or_init(|| monitor)))
         })
         .map_err(|_| RegisterError::ThreadEnds)?
@@ -106,7 +106,8 @@ impl Monitor {
             bell: Arc::clone(&mailbox).into(),
             mailbox,
             waiters: Cell::new(0),
-            timers: UnsafeCell::new(RBTree::new(TimerAdapter::NEW)),
+            several: Cell::new(false),
+            alarms: Alarms::new(),
             idle: Cell::new(false),
             wire: Wire::new(),
             arena: Arena::builder()
@@ -123,9 +124,19 @@ impl Monitor {
         Ok(Waiting(self))
     }
 
-    /// Ends what `waiting` began.
-    pub(crate) fn stop_waiting(&self) {
-        self.waiters.set(self.waiters.get() - 1);
+    /// Somebody is about to wait for a descriptor as one of several things. Nobody tells when that
+    /// ends: the monitor looks for itself, once nobody else has it running.
+    fn one_of_several(&self, entry: &Entry, bits: u8) -> Result<(), RegisterError> {
+        self.several.set(true);
+        self.start()?;
+        self.sources.ask(entry, bits)
+    }
+
+    fn no_others(&self) -> bool {
+        if self.several.get() {
+            self.several.set(self.sources.has_waiters());
+        }
+        !self.several.get()
     }
 
     /// Sees to it that the monitor's wire runs and is not idle.
@@ -145,30 +156,9 @@ impl Monitor {
         Ok(())
     }
 
-    fn no_timers(&self) -> bool {
-        // SAFETY: the tree is only used in this file, in steps that run no foreign code.
-        unsafe { (*self.timers.get()).is_empty() }
-    }
-
-    /// Whether no wire waits for a moment. Timers that were left behind at the front are unlinked:
-    /// they would keep the thread's wires from being found stuck.
-    fn no_moments(&self) -> bool {
-        loop {
-            // SAFETY: as in `no_timers`.
-            let mut first = unsafe { (*self.timers.get()).front_mut() };
-            match first.get() {
-                None => return true,
-                Some(timer) if timer.deadline.get() != NEVER || timer.sleep.get() != NEVER => {
-                    return false;
-                }
-                Some(_) => drop(first.remove()),
-            }
-        }
-    }
-
     fn serve(&self) -> Result<(), Interrupt> {
         loop {
-            if self.waiters.get() == 0 && self.no_moments() {
+            if self.waiters.get() == 0 && self.alarms.is_idle() && self.no_others() {
                 self.idle.set(true);
                 block(Reason::new(&IDLE))?;
                 continue;
@@ -183,7 +173,7 @@ impl Monitor {
     fn look(&self) {
         let mut timeout = Some(Duration::ZERO);
         if wire_core::is_only_one() && self.mailbox.may_sleep() && outside::may_sleep(&self.bell) {
-            timeout = self.until_next_timer();
+            timeout = self.until_next_moment();
         }
         let wait = || self.sources.wait(timeout);
         let result = if timeout == Some(Duration::ZERO) {
@@ -196,81 +186,7 @@ impl Monitor {
         outside::awake();
         self.sources.report();
         self.mailbox.drain();
-        if !self.no_timers() {
-            self.fire(now());
-        }
-    }
-
-    /// How long to sleep at most; `None` is for ever.
-    fn until_next_timer(&self) -> Option<Duration> {
-        // SAFETY: as in `no_timers`.
-        let next = unsafe {
-            (*self.timers.get())
-                .front()
-                .get()
-                .map(|timer| timer.at.get())
-        };
-        next.map(|at| Duration::from_nanos(at.saturating_sub(now())))
-    }
-
-    /// Puts the timer of the running wire where its nearest moment wants it. One that is too early
-    /// is left, since moments mostly move on: it will find nothing due, and be put right then.
-    pub(crate) fn arm(&self, timer: &Timer) -> Result<(), RegisterError> {
-        let at = timer.deadline.get().min(timer.sleep.get());
-        if at == NEVER || (timer.is_linked() && timer.at.get() <= at) {
-            return Ok(());
-        }
-        self.start()?;
-        self.unlink(timer);
-        self.link(timer, at);
-        Ok(())
-    }
-
-    fn link(&self, timer: &Timer, at: u64) {
-        timer.at.set(at);
-        // SAFETY: not linked; the wire's end unlinks it (`unlink_timer`), so it stays in place.
-        // `upper_bound` keeps equal moments in order of arming.
-        unsafe {
-            let timer = UnsafeRef::from_raw(ptr::from_ref(timer));
-            (*self.timers.get())
-                .upper_bound_mut(Bound::Included(&at))
-                .insert_after(timer);
-        }
-    }
-
-    fn unlink(&self, timer: &Timer) {
-        if timer.is_linked() {
-            // SAFETY: linked timers of this thread are linked in this tree.
-            unsafe { (*self.timers.get()).cursor_mut_from_ptr(timer).remove() };
-        }
-    }
-
-    fn fire(&self, now: u64) {
-        loop {
-            // SAFETY: as in `no_timers`; a linked timer's wire is alive.
-            let timer = unsafe {
-                let mut first = (*self.timers.get()).front_mut();
-                match first.get() {
-                    Some(timer) if timer.at.get() <= now => {}
-                    _ => return,
-                }
-                first.remove()
-            };
-            let Some(timer) = timer else { return };
-            let wire = timer.wire();
-            let later = |moment: u64| if moment > now { moment } else { NEVER };
-            let next = later(timer.deadline.get()).min(later(timer.sleep.get()));
-            if timer.sleep.get() <= now {
-                timer.sleep.set(NEVER);
-                outside::unblock(wire);
-            }
-            if timer.deadline.get() <= now {
-                outside::deadline_passed(wire);
-            }
-            if next != NEVER {
-                self.link(&timer, next);
-            }
-        }
+        self.fire_due();
     }
 }
 
@@ -298,11 +214,6 @@ fn monitor() {
     let _ = with(Monitor::serve);
 }
 
-/// Takes the timer of a wire that ends out of the tree.
-fn unlink_timer(timer: &Timer) {
-    let _ = with(|monitor| monitor.unlink(timer));
-}
-
 /// Adds to what is remembered of a descriptor and wakes who waits for it.
 pub(crate) fn notify(entry: &Entry, state: u8) {
     entry.set(state);
@@ -314,9 +225,15 @@ pub(crate) fn notify(entry: &Entry, state: u8) {
     }
 }
 
+/// Called by sources when somebody is about to wait for them, perhaps in a later `run()` than that which
+/// made them. Without a monitor the wait would be found stuck, which says as much as an error could.
+pub(crate) fn about_to_wait(entry: &Entry, bits: u8) {
+    let _ = with(|monitor| monitor.one_of_several(entry, bits));
+}
+
 /// Waking one of several things waited for runs code of whoever made that source. If it panics, its
 /// wire will try again itself; the others must be woken all the same.
-fn wake_all(queue: &WaitQueue) {
+pub(crate) fn wake_all(queue: &WaitQueue) {
     while let Err(payload) = catch_unwind(AssertUnwindSafe(|| queue.wake_all())) {
         // Dropping it might panic again.
         std::mem::forget(payload);
@@ -328,6 +245,6 @@ pub(crate) struct Waiting<'a>(&'a Monitor);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.stop_waiting();
+        self.0.waiters.set(self.0.waiters.get() - 1);
     }
 }

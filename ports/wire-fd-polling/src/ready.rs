@@ -12,7 +12,7 @@ use crate::watch::{Pollable, READABLE, WRITABLE, Watch};
 
 /// Readiness of a [`Watch`] in one direction, to be waited for beside channels, locks and whatever
 /// else is a [`Source`]. It takes nothing: what is ready stays so until a read or write finds
-/// otherwise. While it exists the monitor looks, so keep it for the wait and no longer.
+/// otherwise.
 ///
 /// ```
 /// use std::io::Write;
@@ -33,6 +33,7 @@ use crate::watch::{Pollable, READABLE, WRITABLE, Watch};
 #[must_use = "it is there to be waited for"]
 pub struct Ready<'a> {
     entry: &'a Entry,
+    key: usize,
     bit: u8,
 }
 
@@ -44,7 +45,7 @@ impl<T: Pollable> Watch<T> {
     ///
     /// If the thread's monitor cannot be started: outside `run()`, above all.
     pub fn to_read(&self) -> Result<Ready<'_>, RegisterError> {
-        Ready::new(self.entry(), READ)
+        Ready::new(self.entry(), self.key(), READ)
     }
 
     /// Readiness for writing, to be waited for as one of several.
@@ -53,21 +54,14 @@ impl<T: Pollable> Watch<T> {
     ///
     /// If the thread's monitor cannot be started: outside `run()`, above all.
     pub fn to_write(&self) -> Result<Ready<'_>, RegisterError> {
-        Ready::new(self.entry(), crate::table::WRITE)
+        Ready::new(self.entry(), self.key(), crate::table::WRITE)
     }
 }
 
 impl<'a> Ready<'a> {
-    fn new(entry: &'a Entry, bit: u8) -> Result<Ready<'a>, RegisterError> {
-        // The count goes on until the drop below.
-        monitor::with(|monitor| monitor.waiting().map(std::mem::forget))??;
-        Ok(Ready { entry, bit })
-    }
-}
-
-impl Drop for Ready<'_> {
-    fn drop(&mut self) {
-        let _ = monitor::with(monitor::Monitor::stop_waiting);
+    fn new(entry: &'a Entry, key: usize, bit: u8) -> Result<Ready<'a>, RegisterError> {
+        monitor::with(monitor::Monitor::start)??;
+        Ok(Ready { entry, key, bit })
     }
 }
 
@@ -75,16 +69,12 @@ impl Source for Ready<'_> {
     type Item = ();
 
     fn try_take(&self) -> Option<()> {
-        self.entry.has(self.bit | CLOSED).then_some(())
+        let over = self.entry.has(CLOSED) || !self.entry.is(self.key);
+        (over || self.entry.has(self.bit)).then_some(())
     }
 
     fn queue(&self) -> &WaitQueue {
-        // Asked for by who is about to wait, perhaps in a later `run()` than that which made this.
-        // Without a monitor the wait would be found stuck, which says as much as an error could.
-        let _ = monitor::with(|monitor| {
-            monitor.start()?;
-            monitor.sources.ask(self.entry, self.bit)
-        });
+        monitor::about_to_wait(self.entry, self.bit);
         if self.bit == READ {
             &self.entry.readers
         } else {

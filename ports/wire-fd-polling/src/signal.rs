@@ -19,9 +19,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
+use wire_core::{Kind, Reason, WaitQueue};
+use wire_wait::Source;
+
 use crate::error::RegisterError;
+use crate::monitor;
 use crate::sources::errno;
+use crate::table::READ;
 use crate::watch::{Pollable, Watch};
+
+static SIGNAL: Kind = Kind::new("signal");
 
 /// One more than the highest number of a signal that has a name.
 const SIGNALS: usize = 32;
@@ -193,7 +200,9 @@ impl Pollable for Pipe {}
 ///
 /// While this lives, a handler of the whole program receives them, whatever OS thread they come to;
 /// every set that has a signal in it is given it. This thread does not block them meanwhile. What was
-/// to become of a signal before comes back with the end of the last set that has it.
+/// to become of a signal before comes back with the end of the last set that has it. Any number of wires
+/// may wait for the same set: each signal goes to one of them. It is a [`Source`] as well, to be waited for
+/// beside other things.
 ///
 /// ```
 /// use wire_fd::{Signal, Signals};
@@ -256,10 +265,13 @@ impl Signals {
     ///
     /// As for [`Watch::readable`].
     pub fn wait(&self) -> io::Result<Signal> {
+        self.fd.read_with(|pipe| self.next(pipe))
+    }
+
+    fn next(&self, pipe: &Pipe) -> io::Result<Signal> {
         loop {
             let mut number = [0];
-            self.fd
-                .read_with(|pipe| (&pipe.0.reader).read_exact(&mut number))?;
+            (&pipe.0.reader).read_exact(&mut number)?;
             // The handler may have been at work for the last user of the pipe.
             if let Ok(signal) = Signal::try_from(libc::c_int::from(number[0]))
                 && self.set.contains(signal)
@@ -267,6 +279,24 @@ impl Signals {
                 return Ok(signal);
             }
         }
+    }
+}
+
+/// The next signal; an error as [`Signals::wait`] has it.
+impl Source for Signals {
+    type Item = io::Result<Signal>;
+
+    fn try_take(&self) -> Option<io::Result<Signal>> {
+        self.fd.try_read_with(|pipe| self.next(pipe))
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        monitor::about_to_wait(self.fd.entry(), READ);
+        &self.fd.entry().readers
+    }
+
+    fn reason(&self) -> Reason {
+        Reason::on(&SIGNAL, self)
     }
 }
 

@@ -60,11 +60,19 @@ impl Sources {
     /// Registers a descriptor.
     pub(crate) fn register(&self, fd: BorrowedFd<'_>) -> Result<NonNull<Entry>, RegisterError> {
         // Epoll refuses them; others would call them ready for ever.
-        let kind = SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT;
+        let stat = fstat(fd)?;
+        let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
         if kind == SFlag::S_IFREG || kind == SFlag::S_IFDIR {
             return Err(RegisterError::NotPollable);
         }
-        let place = self.table.claim(fd.as_raw_fd())?;
+        #[allow(clippy::unnecessary_cast, reason = "systems count in different types")]
+        let file = (stat.st_dev as u64, stat.st_ino as u64);
+        if let Some(stale) = self.table.stale(fd.as_raw_fd(), file) {
+            // Closed behind its owner's back. Who waits for it finds that it is over.
+            self.deregister(fd, stale, stale.key());
+            notify(stale, READ | WRITE);
+        }
+        let place = self.table.claim(fd.as_raw_fd(), file)?;
         // SAFETY: just claimed.
         let entry = unsafe { place.as_ref() };
         let asked = if self.edges {
@@ -84,7 +92,10 @@ impl Sources {
     }
 
     /// Undoes `register`, while the descriptor is still open.
-    pub(crate) fn deregister(&self, fd: BorrowedFd<'_>, entry: &Entry) {
+    pub(crate) fn deregister(&self, fd: BorrowedFd<'_>, entry: &Entry, key: usize) {
+        if !entry.is(key) {
+            return; // closed behind our back, and its number registered again
+        }
         if entry.listed.get() {
             // It fails only if the descriptor was closed behind our back, which removed it.
             let _ = self.poller().delete(fd);
@@ -123,6 +134,11 @@ impl Sources {
             Err(Errno::EPERM) => Err(RegisterError::NotPollable),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// Whether somebody waits for a descriptor.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.table.has_waiters()
     }
 
     /// A poller without edges reports all that is ready at once, however much it is. The room for

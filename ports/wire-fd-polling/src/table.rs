@@ -32,6 +32,9 @@ pub(crate) const ASKS: u8 = 4;
 /// The owner has closed it; waiting ends with an error.
 pub(crate) const CLOSED: u8 = 8;
 
+/// What tells one open file from another.
+pub(crate) type FileId = (u64, u64);
+
 /// One registered descriptor.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -39,6 +42,8 @@ pub(crate) struct Entry {
     key: Cell<usize>,
     /// Between `claim` and `release`.
     claimed: Cell<bool>,
+    /// Device and number of the file, by which one is told that was closed behind our back.
+    file: Cell<FileId>,
     /// The poller has it.
     pub(crate) listed: Cell<bool>,
     /// Directions that the poller will report, where it is asked for each wait.
@@ -79,6 +84,11 @@ impl Entry {
         self.key.get()
     }
 
+    /// Whether the registration with this key goes on.
+    pub(crate) fn is(&self, key: usize) -> bool {
+        self.key.get() == key && self.claimed.get()
+    }
+
     /// The descriptor, while it is registered.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: its owner keeps it open as long as it is registered.
@@ -104,6 +114,10 @@ const MOST: usize = if NUMBER < 1 << 20 { NUMBER } else { 1 << 20 };
 pub(crate) struct Table {
     slab: ManuallyDrop<Slab<Entry>>,
     claimed: Cell<usize>,
+    /// Behind the highest number that was ever registered.
+    high: Cell<usize>,
+    /// Where a waiter was found last.
+    found: Cell<usize>,
 }
 
 impl Table {
@@ -114,6 +128,8 @@ impl Table {
         Ok(Table {
             slab: ManuallyDrop::new(slab),
             claimed: Cell::new(0),
+            high: Cell::new(0),
+            found: Cell::new(0),
         })
     }
 
@@ -122,24 +138,30 @@ impl Table {
         NonNull::new(place.get().cast())
     }
 
+    /// The entry of a number that is registered, with another file than this.
+    pub(crate) fn stale(&self, fd: RawFd, file: FileId) -> Option<&Entry> {
+        // SAFETY: the memory is zero or holds an entry; zeroes are one that is not claimed, with nobody in
+        // its queues.
+        let entry = unsafe { self.at(fd)?.as_ref() };
+        (entry.claimed.get() && entry.file.get() != file).then_some(entry)
+    }
+
     /// A fresh entry for a descriptor that is to be registered.
-    pub(crate) fn claim(&self, fd: RawFd) -> Result<NonNull<Entry>, RegisterError> {
+    pub(crate) fn claim(&self, fd: RawFd, file: FileId) -> Result<NonNull<Entry>, RegisterError> {
         let limit = self.slab.places().len();
         let place = self.at(fd).ok_or(RegisterError::TooLarge { fd, limit })?;
-        // SAFETY: the memory is zero or holds an entry, and zeroes are one in these two cells.
-        let (claimed, key) = unsafe {
-            let entry = place.as_ptr().cast_const();
-            ((*entry).claimed.get(), (*entry).key.get())
-        };
-        if claimed {
+        // SAFETY: as in `stale`.
+        let before = unsafe { place.as_ref() };
+        if before.claimed.get() {
             return Err(Errno::EEXIST.into());
         }
-        let generation = ((key >> HALF) + 1) & NUMBER;
-        // SAFETY: not claimed, so there is no owner who could use it, and nobody waits in it.
+        let generation = ((before.key.get() >> HALF) + 1) & NUMBER;
+        // SAFETY: not claimed, so nobody waits in it: who did when it ended was woken.
         unsafe {
             place.write(Entry {
                 key: Cell::new(generation.max(1) << HALF | fd as usize),
                 claimed: Cell::new(true),
+                file: Cell::new(file),
                 listed: Cell::new(false),
                 asked: Cell::new(0),
                 state: Cell::new(0),
@@ -149,6 +171,7 @@ impl Table {
             });
         }
         self.claimed.set(self.claimed.get() + 1);
+        self.high.set(self.high.get().max(fd as usize + 1));
         Ok(place)
     }
 
@@ -157,6 +180,21 @@ impl Table {
         if entry.claimed.replace(false) {
             self.claimed.set(self.claimed.get() - 1);
         }
+    }
+
+    /// Whether somebody waits for a registered descriptor. Looks first where it found one before.
+    pub(crate) fn has_waiters(&self) -> bool {
+        let high = self.high.get();
+        let from = self.found.get();
+        let found = (from..high).chain(0..from.min(high)).find(|&index| {
+            // SAFETY: as in `stale`.
+            let entry = self
+                .at(index as RawFd)
+                .map(|entry| unsafe { entry.as_ref() });
+            entry.is_some_and(|entry| entry.awaited() != 0)
+        });
+        self.found.set(found.unwrap_or(0));
+        found.is_some()
     }
 
     /// How many are registered.
@@ -169,7 +207,7 @@ impl Table {
         let entry = self.at((key & NUMBER) as RawFd)?;
         // SAFETY: keys come from `claim`, so the entry was written; entries never move.
         let entry = unsafe { entry.as_ref() };
-        (entry.key.get() == key && entry.claimed.get()).then_some(entry)
+        entry.is(key).then_some(entry)
     }
 }
 

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use wire_core::outside::{self, NEVER, Timer};
 use wire_core::{Interrupt, Kind, Reason, block, check_interrupt};
 
+use crate::alarm::arm;
 use crate::clock;
-use crate::error::RegisterError;
-use crate::monitor;
 
 static SLEEP: Kind = Kind::new("sleep");
 
@@ -63,10 +62,6 @@ fn sleep_to(moment: u64) -> Result<(), Interrupt> {
         }
         Ok(())
     })
-}
-
-fn arm(timer: &Timer) -> Result<(), RegisterError> {
-    monitor::with(|monitor| monitor.arm(timer))?
 }
 
 /// The deadline of a [`timeout`] passed before the work was done.
