@@ -52,6 +52,8 @@
 //!   (`a_short_read_is_not_followed_by_one_that_finds_nothing`).
 //! - **registering without allocation**: [`Watch::new`] does not allocate either
 //!   (`registering_does_not_allocate`).
+//! - **pidfds**: [`Exit::of`] and [`wait_child`] then are errors (`tests/kinds.rs`:
+//!   `a_child_is_awaited_and_no_other_is_reaped`).
 //! - **dumps while asleep**: a signal handler that calls [`request_dump`](wire_core::request_dump) ends a
 //!   sleep in the kernel (`tests/tests/dump_signal.rs`). Otherwise the dump comes when the thread wakes.
 //!

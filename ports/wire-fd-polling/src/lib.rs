@@ -21,6 +21,11 @@
 //! Each look at the system takes four calls more than wire-fd's on epoll, which polling makes for its
 //! timer and its wake-up; on poll(2) each question takes three.
 //!
+//! # Timers
+//!
+//! They are linked into trees through what waits, which takes no memory. With many thousands of sleepers
+//! wire-fd's, which lie apart from their owners, are faster.
+//!
 //! # What it lacks
 //!
 //! By the names in the list of the contract, with the tests in `Cargo.toml`:
@@ -34,6 +39,7 @@
 //!   may grow once more after a connection broke.
 //! - **dumps while asleep**: polling goes back to sleep after a signal, so a dump that a handler asks for
 //!   comes when something else wakes the thread.
+//! - **pidfds**, but on Linux: [`Exit::of`] is [`RegisterError::NoPidfd`] elsewhere.
 mod alarm;
 mod bell;
 mod child;

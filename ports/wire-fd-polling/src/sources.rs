@@ -70,7 +70,6 @@ impl Sources {
         if let Some(stale) = self.table.stale(fd.as_raw_fd(), file) {
             // Closed behind its owner's back. Who waits for it finds that it is over.
             self.deregister(fd, stale, stale.key());
-            notify(stale, READ | WRITE);
         }
         let place = self.table.claim(fd.as_raw_fd(), file)?;
         // SAFETY: just claimed.

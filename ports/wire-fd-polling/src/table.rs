@@ -23,6 +23,7 @@ use wire_core::WaitQueue;
 use wire_stack::Slab;
 
 use crate::error::RegisterError;
+use crate::monitor::wake_all;
 
 /// Remembered readiness, one bit each.
 pub(crate) const READ: u8 = 1;
@@ -152,11 +153,17 @@ impl Table {
         let place = self.at(fd).ok_or(RegisterError::TooLarge { fd, limit })?;
         // SAFETY: as in `stale`.
         let before = unsafe { place.as_ref() };
+        // Who still waits does so for one that is over: they find that out, and nobody is left behind in
+        // queues that are about to be overwritten.
+        if !before.claimed.get() {
+            wake_all(&before.readers);
+            wake_all(&before.writers);
+        }
         if before.claimed.get() {
             return Err(Errno::EEXIST.into());
         }
         let generation = ((before.key.get() >> HALF) + 1) & NUMBER;
-        // SAFETY: not claimed, so nobody waits in it: who did when it ended was woken.
+        // SAFETY: not claimed, so it has no owner, and nobody waits in it: they were woken.
         unsafe {
             place.write(Entry {
                 key: Cell::new(generation.max(1) << HALF | fd as usize),

@@ -312,3 +312,36 @@ fn an_event_of_a_file_that_lost_its_number_is_not_the_next_ones() {
         fresh.into_inner().close();
     });
 }
+
+#[test]
+fn a_number_that_another_file_has_now_ends_the_waits_for_the_one_before() {
+    run(|| {
+        let (a, _b) = UnixStream::pair().unwrap();
+        let stale = Watch::new(Number::of(&a, 960)).unwrap();
+        let (c, d) = UnixStream::pair().unwrap();
+        let mut fresh = None;
+        let ended = beside(
+            || timeout(Duration::from_secs(10), || stale.readable()).unwrap(),
+            || {
+                yield_now();
+                stale.get_ref().close();
+                fresh = Some(Watch::new(Number::of(&c, 960)).unwrap());
+            },
+        );
+        let fresh = fresh.unwrap();
+        let fault = ended.unwrap_err().raw_os_error();
+        assert!(fault == Some(libc::EBADF), "{fault:?}");
+        // Nor can the old owner do anything to the new one.
+        stale.close();
+        drop(stale);
+        let ready = beside(
+            || timeout(Duration::from_secs(10), || fresh.readable()).unwrap(),
+            || {
+                yield_now();
+                (&d).write_all(b"x").unwrap();
+            },
+        );
+        ready.unwrap();
+        fresh.into_inner().close();
+    });
+}
