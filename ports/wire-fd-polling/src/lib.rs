@@ -1,6 +1,6 @@
 //! Waiting for file descriptors, timers, signals and other threads on any Unix, in the place of wire-fd.
 //!
-//! Same public items and the same promises, on the [polling](polling) crate: epoll, kqueue, event
+//! Same public items and the same promises, on the [polling](https://docs.rs/polling) crate: epoll, kqueue, event
 //! ports, or poll(2) where there is nothing else. Made to be read, and to show that the layer can be
 //! replaced; on Linux, wire-fd itself makes fewer system calls.
 //!
