@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use wire_fd::wire_core::{Wire, block_on, run, scope, yield_now};
-use wire_fd::{Pollable, RegisterError, Watch, sleep, timeout};
+use wire_fd::wire_core::{Interrupt, Runtime, Wire, block_on, run, scope, suspend, yield_now};
+use wire_fd::{Mode, Pollable, RegisterError, Watch, sleep, timeout};
 use wire_stack::Arena;
 
 const MS: Duration = Duration::from_millis(1);
@@ -160,6 +160,48 @@ fn one_of_several_things_to_wait_for_is_asked_about_each_time() {
             assert_eq!(read, 4);
         }
     });
+}
+
+#[test]
+fn a_mode_is_asked_about_each_time() {
+    let (mut a, mut b) = UnixStream::pair().unwrap();
+    let watched = b.try_clone().unwrap();
+    run(|| {
+        let mode = Mode::new(&watched).unwrap();
+        mode.read();
+        for round in 0..6 {
+            beside(
+                || {
+                    let wait = || match round % 2 {
+                        0 => mode.wait().unwrap(),
+                        _ => wire_wait::wait(&mode).unwrap(),
+                    };
+                    timeout(Duration::from_secs(10), wait).unwrap();
+                    b.read_exact(&mut [0]).unwrap();
+                },
+                || {
+                    yield_now();
+                    a.write_all(b"x").unwrap();
+                },
+            );
+        }
+    });
+}
+
+#[test]
+fn a_wait_for_several_things_that_is_over_does_not_hide_that_all_are_stuck() {
+    let mut stuck = 0;
+    let mut told = |_| stuck += 1;
+    let (_a, b) = UnixStream::pair().unwrap();
+    let ended = Runtime::new().on_stuck(&mut told).run(|| {
+        let b = Watch::new(b).unwrap();
+        let ready = b.to_read().unwrap();
+        let late = timeout(MS, || wire_wait::wait(&ready)).unwrap();
+        assert_eq!(late, Err(Interrupt::DeadlinePassed));
+        suspend()
+    });
+    assert_eq!(ended, Ok(Err(Interrupt::Cancelled)));
+    assert_eq!(stuck, 1);
 }
 
 /// How many of these it takes to hit any moment.
