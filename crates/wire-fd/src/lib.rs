@@ -37,10 +37,25 @@
 //!    the nearer (`a_deadline_bounds_every_wait`, `nested_deadlines`).
 //! 8. A post of a [`Waker`] is called once, on the wire thread, in the order of each poster, and
 //!    ends a sleep in the kernel (`posts_arrive_in_order`).
-//! 9. After set-up (one record per OS thread, at its first use) nothing allocates
+//! 9. After set-up (one record per OS thread, at its first use) no wait allocates
 //!    (`waiting_does_not_allocate`).
 //! 10. Around a sleep in the kernel it calls `may_sleep` and `awake` of core, so that a future which
 //!     another thread wakes ends it, too (`a_future_woken_by_a_thread_ends_a_sleep`).
+//!
+//! It MAY lack these, if it says so (`ports/wire-fd-polling` does):
+//!
+//! - **signals**: [`Signals::new`] then is an error (`a_signal_wakes_the_wire_that_waits_for_it`,
+//!   `sets_of_signals_may_go_in_any_order`).
+//! - **blocked signals**: what is received is blocked meanwhile, so one set receives it and no handler
+//!   runs (`signals_are_blocked_as_long_as_a_set_wants_them`). Otherwise every set that wants it does.
+//! - **short reads**: one from a TCP connection says that nothing is left, which saves the next
+//!   (`a_short_read_is_not_followed_by_one_that_finds_nothing`).
+//! - **registering without allocation**: [`Watch::new`] does not allocate either
+//!   (`registering_does_not_allocate`).
+//! - **pidfds**: [`Exit::of`] and [`wait_child`] then are errors (`tests/kinds.rs`:
+//!   `a_child_is_awaited_and_no_other_is_reaped`).
+//! - **dumps while asleep**: a signal handler that calls [`request_dump`](wire_core::request_dump) ends a
+//!   sleep in the kernel (`tests/tests/dump_signal.rs`). Otherwise the dump comes when the thread wakes.
 //!
 //! It should call what puts its OS thread to sleep inside [`wire_core::outside::asleep`], or a
 //! [trace](wire_core::trace) takes the sleep for a wire that does not let others run.

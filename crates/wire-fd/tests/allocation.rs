@@ -59,12 +59,26 @@ fn waiting_does_not_allocate() {
         for _ in 0..200 {
             round();
         }
-        let pair = UnixStream::pair().unwrap();
-        let fresh = (Watch::new(pair.0).unwrap(), Watch::new(pair.1).unwrap());
-        drop(fresh);
-        yield_now();
         assert_eq!(COUNT.with(Cell::get) - before, 0);
         drop(a);
         echo.join().unwrap();
+    });
+}
+
+#[test]
+fn registering_does_not_allocate() {
+    run(|| {
+        let (a, b) = UnixStream::pair().unwrap();
+        let pairs: Vec<_> = (0..100).map(|_| UnixStream::pair().unwrap()).collect();
+        let mut watched = Vec::with_capacity(2 * pairs.len());
+        let _first = (Watch::new(a).unwrap(), Watch::new(b).unwrap());
+        let before = COUNT.with(Cell::get);
+        for (a, b) in pairs {
+            watched.push(Watch::new(a).unwrap());
+            watched.push(Watch::new(b).unwrap());
+        }
+        yield_now();
+        watched.clear();
+        assert_eq!(COUNT.with(Cell::get) - before, 0);
     });
 }
