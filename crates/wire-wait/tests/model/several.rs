@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 
 use wire_core::{Interrupt, WaitQueue};
-use wire_wait::{NeverWaits, Source, Wakeup, on, try_any, wait_any, wait_fair};
+use wire_wait::{Source, Wakeup, on, try_any, wait_any, wait_fair};
 
 use crate::common::Rng;
 use crate::common::model::{Model, PUPPETS, Stage};
@@ -67,9 +67,6 @@ impl Source for Numbered {
     }
     fn queue(&self) -> &WaitQueue {
         self.0.queue()
-    }
-    fn never_waits(&self) -> Option<NeverWaits> {
-        self.0.never_waits()
     }
 }
 
