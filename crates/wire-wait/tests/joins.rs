@@ -98,9 +98,7 @@ fn a_fair_wait_gives_each_ready_arm_its_share() {
             }
         });
         assert_eq!(wins[3], 0);
-        // The arm behind one that is never ready also has that one's share.
-        assert!(wins[0] > ROUNDS / 5 && wins[2] > ROUNDS / 5, "{wins:?}");
-        assert!(wins[1] > ROUNDS * 2 / 5, "{wins:?}");
+        assert!(wins[..3].iter().all(|&wins| wins > ROUNDS / 5), "{wins:?}");
         assert_eq!(wins.iter().sum::<u32>(), ROUNDS);
     }
 }
