@@ -72,7 +72,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// If this wire has locked it and not released it; outside `run()`, unless it is free. See
     /// [`Lock::lock`].
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn lock(&self) -> Result<MutexGuard<'_, T>, Interrupt> {
         self.lock.take_because(self.reason())?;
@@ -168,7 +168,7 @@ impl<T: ?Sized> MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.mutex.lock.release();
+        self.mutex.lock.hand_over();
     }
 }
 
