@@ -71,7 +71,7 @@ impl Condvar {
         // With the mutex still held, as there is nothing to wait for then.
         check_interrupt()?;
         let again = Again(guard);
-        again.0.lock().release();
+        again.0.lock().hand_over();
         self.waiting.wait(Reason::on(&CONDVAR, self))
     }
 
