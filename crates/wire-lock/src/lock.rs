@@ -38,6 +38,13 @@ const CLEARING: usize = 1;
 /// drop(guard);
 /// assert!(!lock.is_held());
 /// ```
+///
+/// It belongs to one OS thread, and so does its guard:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(wire_lock::Lock::new().try_lock());
+/// ```
 pub struct Lock {
     holder: Cell<WireId>,
     /// The wire that waits longest, if nobody did when it came: blocked in `wait`, or about to go on there with what came
@@ -73,8 +80,8 @@ impl Lock {
     /// # Panics
     ///
     /// If this wire took the lock and has not released it: it would wait for itself. A wire that
-    /// gave its guard to another counts as the holder still. Outside `run()`, unless the lock is
-    /// free.
+    /// gave its guard to another counts as the holder still, and so does one that is started in its control
+    /// block later. Outside `run()`, unless the lock is free.
     #[inline(always)]
     #[track_caller]
     pub fn lock(&self) -> Result<LockGuard<'_>, Interrupt> {
@@ -199,7 +206,7 @@ impl Lock {
     #[cold]
     #[inline(never)]
     fn hand_over_otherwise(&self) {
-        let first = self.first.get().map_addr(|address| address & !CLEARING);
+        let first = self.first_wire();
         if first.is_null() {
             self.holder.set(WireId::NONE);
             while !self.is_held() && self.waiting.wake_one() {}
@@ -212,6 +219,10 @@ impl Lock {
             // SAFETY: as in `hand_over`.
             unsafe { self.hand_to(first) };
         }
+    }
+
+    fn first_wire(&self) -> *const Wire {
+        self.first.get().map_addr(|address| address & !CLEARING)
     }
 
     #[cold]
@@ -238,11 +249,17 @@ impl Lock {
     /// If this wire holds the lock; outside `run()`, unless it is free.
     #[track_caller]
     pub fn wait_clear(&self) -> Result<(), Interrupt> {
+        self.wait_clear_of(ptr::from_ref(self).cast())
+    }
+
+    /// [`wait_clear`](Lock::wait_clear) of the object that reports are to name.
+    #[track_caller]
+    pub(crate) fn wait_clear_of(&self, object: *const ()) -> Result<(), Interrupt> {
         while self.is_held() {
             self.refuse_holder()?;
             self.first
                 .set(self.first.get().map_addr(|address| address | CLEARING));
-            self.clear.wait(Reason::on(&CLEAR, self))?;
+            self.clear.wait(Reason::on(&CLEAR, object))?;
         }
         Ok(())
     }
@@ -326,14 +343,15 @@ impl Default for Lock {
 
 impl fmt::Debug for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let awaited = !self.first_wire().is_null() || !self.waiting.is_empty();
         f.debug_struct("Lock")
             .field("held", &self.is_held())
-            .field("awaited", &!self.waiting.is_empty())
+            .field("awaited", &awaited)
             .finish()
     }
 }
 
-/// Holds a [`Lock`] until dropped. Forgetting it leaves the lock held.
+/// Holds a [`Lock`] until dropped. Forgetting it leaves the lock held, until somebody calls [`release`](Lock::release).
 #[derive(Debug)]
 #[must_use = "dropping the guard releases the lock"]
 pub struct LockGuard<'a> {

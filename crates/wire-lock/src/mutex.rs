@@ -8,14 +8,14 @@ use wire_core::{Interrupt, Kind, Reason, WaitQueue};
 use wire_wait::Source;
 
 use crate::lock::Lock;
-use crate::take::Take;
+use crate::take::{Take, WireId};
 
 static MUTEX: Kind = Kind::new("mutex");
 
 /// Data that one wire at a time may use, in the order in which they came.
 ///
-/// There is no poisoning: see the [front page](crate#what-is-sure) for panics and cancellation
-/// inside.
+/// A wire that panics or is cancelled while it has the data releases it as it unwinds, and the next one finds the data as
+/// that one left it. There is no poisoning: see the [front page](crate#what-is-sure).
 ///
 /// ```
 /// let number = wire_lock::Mutex::new(6);
@@ -70,8 +70,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Panics
     ///
-    /// If this wire has locked it and not released it; outside `run()`, unless it is free. See
-    /// [`Lock::lock`].
+    /// If this wire has locked it and not released it, as [`Lock::lock`] has it; outside `run()`, unless it is free.
     #[inline(always)]
     #[track_caller]
     pub fn lock(&self) -> Result<MutexGuard<'_, T>, Interrupt> {
@@ -106,17 +105,19 @@ impl<T: ?Sized> Mutex<T> {
     /// As for [`Lock::wait_clear`].
     #[track_caller]
     pub fn wait_clear(&self) -> Result<(), Interrupt> {
-        self.lock.wait_clear()
+        self.lock.wait_clear_of(core::ptr::from_ref(self).cast())
     }
 }
 
-/// Waiting for the data as one of several things. The holder's own attempts to lock again are not
-/// recognised then.
+/// Waiting for the data as one of several things. What is had that way is not known to be this wire's: a second
+/// attempt is not refused but waits.
 impl<'a, T: ?Sized> Source for &'a Mutex<T> {
     type Item = MutexGuard<'a, T>;
 
     fn try_take(&self) -> Option<MutexGuard<'a, T>> {
-        self.try_lock()
+        self.lock
+            .take_for(WireId::OUTSIDE)
+            .then(|| MutexGuard { mutex: self })
     }
 
     fn queue(&self) -> &WaitQueue {
