@@ -57,7 +57,8 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// The interrupt that came before a notification. Who was notified has been, even if an interrupt came before it ran.
+    /// The interrupt that came before a notification. Who was notified has been, even if an interrupt came before it
+    /// ran.
     ///
     /// # Panics
     ///

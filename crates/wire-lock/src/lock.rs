@@ -47,8 +47,8 @@ const CLEARING: usize = 1;
 /// ```
 pub struct Lock {
     holder: Cell<WireId>,
-    /// The wire that waits longest, if nobody did when it came: blocked in `wait`, or about to go on there with what came
-    /// instead of the lock. Or null. Perhaps with `CLEARING`.
+    /// The wire that waits longest, if nobody did when it came: blocked in `wait`, or about to go on there with what
+    /// came instead of the lock. Or null. Perhaps with `CLEARING`.
     first: Cell<*const Wire>,
     waiting: WaitQueue,
     /// Who waits until nobody holds it or waits to.

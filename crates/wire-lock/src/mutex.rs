@@ -14,8 +14,8 @@ static MUTEX: Kind = Kind::new("mutex");
 
 /// Data that one wire at a time may use, in the order in which they came.
 ///
-/// A wire that panics or is cancelled while it has the data releases it as it unwinds, and the next one finds the data as
-/// that one left it. There is no poisoning: see the [front page](crate#what-is-sure).
+/// A wire that panics or is cancelled while it has the data releases it as it unwinds, and the next one finds the data
+/// as that one left it. There is no poisoning: see the [front page](crate#what-is-sure).
 ///
 /// ```
 /// let number = wire_lock::Mutex::new(6);

@@ -67,13 +67,14 @@ impl<T> OnceCell<T> {
         self.value.get_mut()
     }
 
-    /// The value, made by `make` if this is the first that asks. If `make` panics or is cancelled, the one that waits longest
-    /// tries with its own; nobody comes in between.
+    /// The value, made by `make` if this is the first that asks. If `make` panics or is cancelled, the one that waits
+    /// longest tries with its own; nobody comes in between.
     ///
     /// # Errors
     ///
-    /// The interrupt that came first, if another wire makes it. What is there is had at once, also by a cancelled wire.
-    /// Errors of making are for `T`, or for [`get_or_try_init`](OnceCell::get_or_try_init).
+    /// The interrupt that came first, if another wire makes it. What is there is had at once, also by a cancelled wire;
+    /// and one whose turn it is to make it does so, even if it was cancelled before it ran. Errors of making are for
+    /// `T`, or for [`get_or_try_init`](OnceCell::get_or_try_init).
     ///
     /// # Panics
     ///
@@ -88,8 +89,8 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// [`get_or_init`](OnceCell::get_or_init) with a `make` that may fail, after which there is no value and the one that waits
-    /// longest tries with its own.
+    /// [`get_or_init`](OnceCell::get_or_init) with a `make` that may fail, after which there is no value and the one
+    /// that waits longest tries with its own.
     ///
     /// # Errors
     ///

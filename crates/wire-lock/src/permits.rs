@@ -1,4 +1,5 @@
-//! Permits, handed out in the order of coming to those who want one or many: what semaphore and read-write lock are made of.
+//! Permits, handed out in the order of coming to those who want one or many: what semaphore and read-write lock are
+//! made of.
 //!
 //! ```text
 //!   free   front ──► Waiting            waiting ──► Waiting ⇄ arm ⇄ …
@@ -64,7 +65,8 @@ impl Permits {
     #[track_caller]
     pub(crate) fn wait(&self, wanted: usize, reason: Reason) -> Result<(), Interrupt> {
         let waiting = pin!(Waiting {
-            // SAFETY: linked by `line_up` only, as the first field of a `Waiting` that is pinned; `woken` does not block.
+            // SAFETY: linked by `line_up` only, as the first field of a `Waiting` that is pinned; `woken` does not
+            // block.
             node: unsafe { Node::of_current_wire_calling(woken) },
             permits: self,
             wanted,

@@ -22,10 +22,10 @@ const ALL: usize = usize::MAX;
 
 /// Data that any number of wires may read at a time, or one may change, in the order in which they came.
 ///
-/// Who reads and wants to read again waits behind those who came to write in between, and they wait for its first guard; and
-/// who reads and wants to write waits for its own guard. Such wires are told as [stuck](wire_core#the-blocking-contract),
-/// with the lock's address, once nothing else can run; a wire that writes is refused at once, by a panic. There is no
-/// poisoning; see the [front page](crate#what-is-sure).
+/// Who reads and wants to read again waits behind those who came to write in between, and they wait for its first
+/// guard; and who reads and wants to write waits for its own guard. Such wires are told as
+/// [stuck](wire_core#the-blocking-contract), with the lock's address, once nothing else can run; a wire that writes is
+/// refused at once, by a panic. There is no poisoning; see the [front page](crate#what-is-sure).
 ///
 /// ```
 /// let number = wire_lock::RwLock::new(6);
@@ -39,8 +39,8 @@ const ALL: usize = usize::MAX;
 /// assert_eq!(number.into_inner(), 42);
 /// ```
 ///
-/// [`reading`](RwLock::reading) is for waiting for it or something else. There is no such form for writing: a writer that
-/// waits holds up those behind, so it has to keep its place when its turn comes too early, and to tell when it
+/// [`reading`](RwLock::reading) is for waiting for it or something else. There is no such form for writing: a writer
+/// that waits holds up those behind, so it has to keep its place when its turn comes too early, and to tell when it
 /// leaves; a [`Source`] does neither. Let another wire write, or bound the wait by a deadline.
 ///
 /// It belongs to one OS thread, and so do its guards:
@@ -82,8 +82,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     ///
-    /// The interrupt that came first. Who was let in is, even if an interrupt came before it ran; and what is free is had
-    /// at once, also by a cancelled wire.
+    /// The interrupt that came first. Who was let in is, even if an interrupt came before it ran; and what is free is
+    /// had at once, also by a cancelled wire.
     ///
     /// # Panics
     ///

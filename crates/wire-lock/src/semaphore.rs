@@ -19,8 +19,8 @@ static SEMAPHORE: Kind = Kind::new("semaphore");
 /// assert_eq!(at_once.available(), 1);
 /// ```
 ///
-/// Some may want more than one, such as the bytes of a buffer that many share. Who waits for many is not passed by those
-/// behind who want few: what is released is kept for it until it is enough.
+/// Some may want more than one, such as the bytes of a buffer that many share. Who waits for many is not passed by
+/// those behind who want few: what is released is kept for it until it is enough.
 ///
 /// ```
 /// let bytes = wire_lock::Semaphore::new(64 * 1024);

@@ -1,4 +1,4 @@
-//! Where all of this may lie: in a static, behind an `Rc`, in a frame that lends it; and guards that are forgotten there.
+//! Where all of this may lie: in a static, behind an `Rc`, in a frame that lends it; and guards that are forgotten.
 #[path = "../../wire-wait/tests/common/mod.rs"]
 mod common;
 
@@ -140,7 +140,7 @@ fn an_owned_one_may_go_to_another_thread_after_it_was_used() {
     assert_eq!(there.join().unwrap(), (3, 3));
 }
 
-/// Forgotten, a guard holds on for good: others wait until they are interrupted, and owners get everything all the same.
+/// Forgotten, a guard holds on for good: others wait until they are interrupted; owners get everything all the same.
 #[test]
 fn forgotten_guards_hold_on_and_do_nothing_worse() {
     run(|| {
