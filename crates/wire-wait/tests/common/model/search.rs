@@ -86,6 +86,10 @@ pub fn find<M: Model>(seed: u64, cases: u64) -> Result<Tally<M::Op>, Found<M::Op
             return Err(Found { seed, steps, what });
         }
     };
+    if one::<M>(&steps, PATIENCE).is_ok() {
+        what += "\nand by itself it does not fail: something is left of the sequences before it";
+        return Err(Found { seed, steps, what });
+    }
     steps = shrink::<M>(steps, |fewer| match one::<M>(fewer, IMPATIENCE) {
         Err(Why::Fails(failure)) => {
             what = failure.what;
