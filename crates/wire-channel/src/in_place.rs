@@ -121,7 +121,7 @@ impl<T> Channel<T> {
 
     /// The oldest message, if somebody is sending.
     fn lend(&self) -> Option<Obtained<T>> {
-        if let Some(node) = self.senders.pop_if(&SENDER) {
+        if let Some((node, _)) = self.senders.pop_if(&SENDER) {
             // SAFETY: just taken off the senders, as such a node; its wire waits until the message is *Done*.
             return Some(Obtained::InPlace(Lent(unsafe { Message::lend(node) })));
         }

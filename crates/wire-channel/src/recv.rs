@@ -1,10 +1,11 @@
 //! Receiving: taking the oldest message.
 
 use core::cell::{Cell, UnsafeCell};
+use core::hint::assert_unchecked;
 use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 
-use wire_core::{Interrupt, Node, OnWake, Waiter, block};
+use wire_core::{Interrupt, Node, OnWake, Waiter, block_until};
 
 use crate::channel::Channel;
 use crate::error::{RecvError, TryRecvError};
@@ -24,6 +25,12 @@ struct Waiting<T> {
 }
 
 impl<T> Waiting<T> {
+    #[inline(always)]
+    fn is_filled(&self) -> bool {
+        // SAFETY: as in `take`.
+        unsafe { (*self.value.get()).is_some() }
+    }
+
     #[inline(always)]
     fn take(&self) -> Option<T> {
         // SAFETY: nobody else has a reference into the cell, and this one ends here.
@@ -63,7 +70,7 @@ impl<T, const N: usize> Channel<T, N> {
             }
             return Some(value);
         }
-        match self.senders.pop_waiter(&SENDER) {
+        match self.senders.pop_if(&SENDER) {
             // SAFETY: just taken off the senders of this channel, as such a node.
             Some((node, waiter)) => Some(unsafe { Message::take(node, waiter) }),
             None => None,
@@ -74,7 +81,7 @@ impl<T, const N: usize> Channel<T, N> {
     #[inline]
     fn take_from_sender(&self) -> Option<T> {
         loop {
-            if let Some((node, waiter)) = self.senders.pop_waiter(&SENDER) {
+            if let Some((node, waiter)) = self.senders.pop_if(&SENDER) {
                 // SAFETY: just taken off the senders of this channel, as such a node.
                 return Some(unsafe { Message::take(node, waiter) });
             }
@@ -117,7 +124,7 @@ impl<T, const N: usize> Channel<T, N> {
     /// # Panics
     ///
     /// Outside `run()`, unless there is a message or the channel is closed.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
         if let Some(value) = self.take() {
@@ -141,8 +148,10 @@ impl<T, const N: usize> Channel<T, N> {
                 let node = Pin::map_unchecked(waiting, |waiting| &waiting.node);
                 self.receivers.push(node);
             }
-            let result = block(self.receiving_reason());
+            let result = block_until(self.receiving_reason(), || waiting.is_filled());
             if let Some(value) = waiting.take() {
+                // SAFETY: whoever fills it takes the node off first. Said for the compiler, who would look otherwise.
+                unsafe { assert_unchecked(!waiting.node.is_linked()) };
                 return Ok(value);
             }
             if let Some(result) = self.nothing_came(&waiting.node, result) {

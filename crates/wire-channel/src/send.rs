@@ -2,19 +2,20 @@
 //!
 //! ```text
 //!              (1) send                 (2) taken by `recv`: moved out, or into the buffer
-//!   ┌──────────────────┐ ─────────────────────────────────────────────► ┌──────┐
-//!   │ Here, in senders │      (3) taken by `recv_with`                  │ Done │ send: Ok
-//!   └──────────────────┘ ──────────────────────► ┌──────┐ ─────────────►└──────┘
+//!   ┌──────────────────┐ ─────────────────────────────────────────────► ┌────────────┐
+//!   │ Here, in senders │      (3) taken by `recv_with`                  │ gone, Done │ send: Ok
+//!   └──────────────────┘ ──────────────────────► ┌──────┐ ─────────────►└────────────┘
 //!      │ closed, interrupted                     │ Lent │ (4) the receiver lets go
 //!      ▼                                         └──────┘
 //!    send: Err, with the message      in which interrupts are put off: Node::hold
 //! ```
 
 use core::cell::{Cell, UnsafeCell};
+use core::hint::assert_unchecked;
 use core::pin::{Pin, pin};
 use core::ptr::{self, NonNull};
 
-use wire_core::{Interrupt, Node, OnWake, Waiter, block, check_interrupt};
+use wire_core::{Interrupt, Node, OnWake, Waiter, block, block_until, check_interrupt};
 
 use crate::channel::Channel;
 use crate::error::{Refusal, SendError};
@@ -55,7 +56,6 @@ impl<T> Message<T> {
         unsafe {
             let message = node.cast::<Message<T>>().as_ref();
             let value = (*message.value.get()).take().unwrap_unchecked();
-            message.state.set(State::Done);
             waiter.unblock();
             value
         }
@@ -99,6 +99,13 @@ impl<T> Message<T> {
         unsafe { (*message.as_ref().value.get()).as_mut().unwrap_unchecked() }
     }
 
+    /// Whether it was moved out.
+    #[inline(always)]
+    fn is_taken(&self) -> bool {
+        // SAFETY: nobody else has a reference into the cell that changes it, and this one ends here.
+        unsafe { (*self.value.get()).is_none() }
+    }
+
     /// Takes the message out of the queue and makes an error of it.
     #[cold]
     fn refused(&self, why: Refusal) -> Result<(), SendError<T>> {
@@ -139,7 +146,7 @@ impl<T, const N: usize> Channel<T, N> {
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        if let Some((node, waiter)) = self.receivers.pop_waiter(&RECEIVER) {
+        if let Some((node, waiter)) = self.receivers.pop_if(&RECEIVER) {
             // SAFETY: just taken off the receivers of this channel, as such a node.
             unsafe { recv::fill(node, waiter, value) };
             return Ok(());
@@ -165,8 +172,14 @@ impl<T, const N: usize> Channel<T, N> {
             self.senders.push(node);
         }
         loop {
-            let result = block(self.sending_reason());
-            if message.state.get() == State::Done {
+            let result = block_until(self.sending_reason(), || message.is_taken());
+            if message.is_taken() {
+                // SAFETY: whoever takes the message takes the node off first, and has not been lent it. Said for the compiler, who
+                // would look otherwise.
+                unsafe {
+                    assert_unchecked(!message.node.is_linked());
+                    assert_unchecked(message.state.get() == State::Here);
+                };
                 return Ok(());
             }
             if let Some(over) = self.still_here(&message, result) {
@@ -212,7 +225,7 @@ impl<T, const N: usize> Channel<T, N> {
     #[inline]
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
-        if let Some((node, waiter)) = self.receivers.pop_waiter(&RECEIVER) {
+        if let Some((node, waiter)) = self.receivers.pop_if(&RECEIVER) {
             // SAFETY: as in `send`.
             unsafe { recv::fill(node, waiter, value) };
             return Ok(());
@@ -253,7 +266,7 @@ impl<T, const N: usize> Channel<T, N> {
     /// Hands a message to the receiver that waits longest, unless that one works in place; says whether it has it.
     pub(crate) fn hand_over(&self, offer: &Cell<Option<T>>) -> bool {
         while !self.receivers.is_empty() && !self.receivers.front_is(&RECEIVER_IN_PLACE) {
-            if let Some((node, waiter)) = self.receivers.pop_waiter(&RECEIVER) {
+            if let Some((node, waiter)) = self.receivers.pop_if(&RECEIVER) {
                 let value = offer.take().expect("nobody has it yet");
                 // SAFETY: just taken off the receivers of this channel, as such a node.
                 unsafe { recv::fill(node, waiter, value) };
@@ -283,7 +296,7 @@ impl<T, const N: usize> Channel<T, N> {
         });
         let message = message.into_ref();
         let receiver = self.receivers.pop_if(&RECEIVER_IN_PLACE);
-        let receiver = receiver.expect("the caller has seen it");
+        let (receiver, _) = receiver.expect("the caller has seen it");
         // SAFETY: just taken off the receivers of this channel, as such a node. The message stays until it is *Done*,
         // since nothing ends the loop below before, nor unwinds.
         unsafe {

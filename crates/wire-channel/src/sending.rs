@@ -76,7 +76,7 @@ impl<T, const N: usize> Sending<'_, T, N> {
     /// Moves the message to a receiver that waits to work in place, being the first: this wire cannot be kept from
     /// going on.
     fn deliver_in_place(&self) -> bool {
-        let Some(node) = self.channel.receivers.pop_if(&RECEIVER_IN_PLACE) else {
+        let Some((node, _)) = self.channel.receivers.pop_if(&RECEIVER_IN_PLACE) else {
             return false;
         };
         let value = self.value.take().expect("nobody has it yet");

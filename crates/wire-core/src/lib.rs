@@ -128,7 +128,7 @@ mod walk;
 mod wire;
 mod wire_local;
 
-pub use block::{Interrupt, block, check_interrupt, shield, suspend};
+pub use block::{Interrupt, block, block_until, check_interrupt, shield, suspend};
 pub use block_on::block_on;
 pub use handle::{Handle, JoinError, JoinHandle, Payload};
 pub use local::{Local, WrongThread};

@@ -94,6 +94,7 @@ impl Node {
     ///
     /// Whenever the node is linked, the function of `on_wake` may be called with it, from any wire of the
     /// thread. It must not block.
+    #[inline]
     pub const unsafe fn calling(on_wake: &'static OnWake) -> Node {
         Node::of(ptr::null(), on_wake)
     }
@@ -104,15 +105,11 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// As for [`Node::calling`].
-    ///
-    /// # Panics
-    ///
-    /// Outside `run()`.
+    /// As for [`Node::calling`]. And outside `run()`, which is not looked at here, the node is not linked when anything
+    /// else runs: [`block`], which comes next, panics there.
     #[inline]
-    #[track_caller]
     pub unsafe fn of_current_wire_calling(on_wake: &'static OnWake) -> Node {
-        Node::of(scheduler().current_or_panic(), on_wake)
+        Node::of(scheduler().current_or_outside(), on_wake)
     }
 
     #[inline]
@@ -142,15 +139,15 @@ impl Node {
             unsafe {
                 let (next, before) = (self.next.get(), self.before.get());
                 (*before).set(next);
+                let queue = &*self.queue.get();
                 match next.as_ref() {
                     Some(next) => {
                         next.before.set(before);
-                        let queue = &*self.queue.get();
                         if ptr::eq(before, &queue.front) {
                             queue.first.set(next.wire);
                         }
                     }
-                    None => (*self.queue.get()).set_back(before),
+                    None => queue.set_back(before),
                 }
             }
             self.queue.set(ptr::null());
@@ -233,7 +230,8 @@ pub struct WaitQueue {
     front: Link,
     /// Null if the queue is empty, or else the `next` of the newest.
     back: Cell<*const Link>,
-    /// The wire of the oldest node: who wakes it need not wait for its frame to be fetched.
+    /// The wire of the oldest node, if somebody waits: who wakes it makes it runnable without having to fetch the node
+    /// first. In a rendezvous that is one fetch less of those that follow from each other.
     first: Cell<*const Wire>,
 }
 
@@ -350,25 +348,15 @@ impl WaitQueue {
         Some(NonNull::from(node))
     }
 
-    /// Takes the oldest node off, without waking it, if it is of this kind.
+    /// Takes the oldest node off, without waking it, if it is of this kind. Its wire then goes on by
+    /// [`Waiter::unblock`], which takes less than [`Node::unblock`].
     #[inline]
-    pub fn pop_if(&self, kind: &'static OnWake) -> Option<NonNull<Node>> {
-        if self.front_is(kind) {
-            self.pop()
-        } else {
-            None
+    pub fn pop_if(&self, kind: &'static OnWake) -> Option<(NonNull<Node>, Waiter)> {
+        if !self.front_is(kind) {
+            return None;
         }
-    }
-
-    /// [`pop_if`](WaitQueue::pop_if) with the node's wire, to go on by [`Waiter::unblock`].
-    #[inline]
-    pub fn pop_waiter(&self, kind: &'static OnWake) -> Option<(NonNull<Node>, Waiter)> {
-        if self.front_is(kind) {
-            let wire = Waiter(self.first.get());
-            Some((self.pop()?, wire))
-        } else {
-            None
-        }
+        let waiter = Waiter(self.first.get());
+        Some((self.pop()?, waiter))
     }
 
     /// Whether the oldest node is of this kind.
@@ -406,18 +394,20 @@ impl WaitQueue {
     }
 }
 
-/// The wire of a node that was taken off its queue.
+/// The wire of a node that was [taken off](WaitQueue::pop_if) its queue.
 #[derive(Debug)]
 #[must_use = "whoever takes a node off its queue lets its wire go on"]
 pub struct Waiter(*const Wire);
 
 impl Waiter {
+    /// Makes the wire go on if it is blocked.
+    ///
     /// # Safety
     ///
-    /// As for [`Node::unblock`].
+    /// It has not left the frame that the node lies in, whose wire it is.
     #[inline]
     pub unsafe fn unblock(self) {
-        // SAFETY: handed on.
+        // SAFETY: a wire that has frames is not over; the caller says that it has.
         unblock(unsafe { &*self.0 });
     }
 }

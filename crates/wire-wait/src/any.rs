@@ -102,7 +102,7 @@ fn wait_for<T>(group: &Group<'_, T>) -> Result<usize, Interrupt> {
 
 /// One of so many, each as likely as any other.
 fn draw(count: usize) -> usize {
-    (u64::from(outside::draw()) * count as u64 >> 32) as usize
+    ((u64::from(outside::draw()) * count as u64) >> 32) as usize
 }
 
 /// [`wait_any`] that does not wait: `None` if no arm is ready. The `default` of Go's `select`.
