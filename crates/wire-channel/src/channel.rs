@@ -148,6 +148,10 @@ impl<T, const N: usize> Source for Channel<T, N> {
 
     #[inline]
     fn try_take(&self) -> Option<Result<T, Closed>> {
+        // First, as this is mostly why an arm is woken.
+        if let Some(value) = self.take_offer() {
+            return Some(Ok(value));
+        }
         match self.try_recv() {
             Ok(value) => Some(Ok(value)),
             Err(TryRecvError::Closed) => Some(Err(Closed)),

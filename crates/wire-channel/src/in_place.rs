@@ -93,13 +93,16 @@ impl<T> Channel<T> {
     /// // A request with room for its answer, lent rather than moved.
     /// struct Request<'a> { number: u64, answer: &'a mut u64 }
     ///
-    /// let (requests, wire, mut answer) = (Channel::new(), Wire::new(), 0);
-    /// run(|| scope(|s| {
-    ///     s.spawn(&wire, stack(), "squares", || {
-    ///         requests.recv_with(|request: &mut Request| *request.answer = request.number.pow(2))
-    ///     }).unwrap().detach();
-    ///     requests.send(Request { number: 12, answer: &mut answer }).unwrap();
-    /// }));
+    /// let (mut answer, wire) = (0, Wire::new());
+    /// run(|| {
+    ///     let requests = Channel::new();
+    ///     scope(|s| {
+    ///         s.spawn(&wire, stack(), "squares", || {
+    ///             requests.recv_with(|request: &mut Request| *request.answer = request.number.pow(2))
+    ///         }).unwrap().detach();
+    ///         requests.send(Request { number: 12, answer: &mut answer }).unwrap();
+    ///     });
+    /// });
     /// assert_eq!(answer, 144);
     /// ```
     ///

@@ -70,11 +70,9 @@ impl<T, const N: usize> Channel<T, N> {
             }
             return Some(value);
         }
-        match self.senders.pop_if(&SENDER) {
-            // SAFETY: just taken off the senders of this channel, as such a node.
-            Some((node, waiter)) => Some(unsafe { Message::take(node, waiter) }),
-            None => None,
-        }
+        let (node, waiter) = self.senders.pop_if(&SENDER)?;
+        // SAFETY: just taken off the senders of this channel, as such a node.
+        Some(unsafe { Message::take(node, waiter) })
     }
 
     /// Takes a message from whoever waits longest to send, of whatever kind.
@@ -101,11 +99,17 @@ impl<T, const N: usize> Channel<T, N> {
     #[cold]
     #[inline(never)]
     pub(crate) fn take_specially(&self) -> Option<T> {
-        // SAFETY: an offer is shown as long as it is there, and nobody has a reference into it.
-        if let Some(value) = unsafe { self.offer.get().as_ref() }.and_then(Cell::take) {
-            return Some(value);
+        match self.take_offer() {
+            Some(value) => Some(value),
+            None => self.take_from_sender(),
         }
-        self.take_from_sender()
+    }
+
+    /// Takes what is being sent, as an arm that is woken to receive it.
+    #[inline(always)]
+    pub(crate) fn take_offer(&self) -> Option<T> {
+        // SAFETY: an offer is shown as long as it is there, and nobody has a reference into it.
+        unsafe { self.offer.get().as_ref() }.and_then(Cell::take)
     }
 
     /// Whether `take_specially` might have something.

@@ -1,8 +1,6 @@
 //! Waiting for the first of several arms.
 
-use core::pin::pin;
-
-use wire_core::{Interrupt, Kind, Node, Reason, block, outside};
+use wire_core::{Interrupt, Kind, Reason, block_until, outside};
 
 use crate::arm::{Arm, Group, Joined, on};
 use crate::source::Source;
@@ -73,7 +71,7 @@ fn wait_from<T>(arms: &[&dyn Arm<T>], first: usize) -> Result<T, Interrupt> {
         Some(winner) => winner,
         None => wait_for(&group)?,
     };
-    drop(joined);
+    joined.leave_unlinked();
     Ok(arms[winner].finish())
 }
 
@@ -84,17 +82,16 @@ fn wait_for<T>(group: &Group<'_, T>) -> Result<usize, Interrupt> {
         [arm] => arm.reason(),
         _ => Reason::new(&ANY),
     };
-    let me = pin!(Node::of_current_wire());
-    group.set_waiter(&me);
+    group.set_waiter();
     loop {
         group.link();
-        let result = block(reason);
+        let result = block_until(reason, || group.winner().is_some());
         if let Some(winner) = group.winner() {
             return Ok(winner);
         }
         result?;
         // A source was woken that then had nothing.
-        if let Some(winner) = group.ask(0) {
+        if let Some(winner) = group.ask_again() {
             return Ok(winner);
         }
     }

@@ -23,10 +23,12 @@
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 
-use wire_core::{Node, OnWake, Reason, WaitQueue, outside::without_wire};
+use wire_core::outside::{self, without_wire};
+use wire_core::{Node, OnWake, Reason, WaitQueue, Wire};
 
 use crate::source::Source;
 
@@ -52,8 +54,8 @@ pub(crate) struct Group<'g, T> {
     /// A source is being asked, perhaps by foreign code; another arm that is woken meanwhile must
     /// not decide the wait as well.
     busy: Cell<bool>,
-    /// A node of the wire that waits, while arms are linked.
-    waiter: Cell<*const Node>,
+    /// The wire that waits, while arms are linked.
+    waiter: Cell<*const Wire>,
 }
 
 impl<'g, T> Group<'g, T> {
@@ -79,8 +81,8 @@ impl<'g, T> Group<'g, T> {
 
     /// Names the wire that `woken` makes runnable.
     #[inline(always)]
-    pub(crate) fn set_waiter(&self, node: &Node) {
-        self.waiter.set(node);
+    pub(crate) fn set_waiter(&self) {
+        self.waiter.set(outside::current());
     }
 
     /// Asks all sources in their order, beginning with one of them, until one has something.
@@ -95,6 +97,14 @@ impl<'g, T> Group<'g, T> {
         self.busy.set(false);
         self.winner.set(winner.unwrap_or(NOBODY));
         winner
+    }
+
+    /// [`ask`](Group::ask) with arms linked: if there is a winner, no longer.
+    #[cold]
+    pub(crate) fn ask_again(&self) -> Option<usize> {
+        let winner = self.ask(0)?;
+        self.unlink();
+        Some(winner)
     }
 
     /// Puts all arms that are in no queue into those of their sources, who were just asked.
@@ -153,6 +163,18 @@ impl<'g, T> Joined<'g, T> {
 #[track_caller]
 fn refuse() -> ! {
     panic!("an arm can be in one wait at a time, and only once")
+}
+
+impl<T> Joined<'_, T> {
+    /// Ends it where no arm is linked: none ever was, or an arm has won, and the others were unlinked with that.
+    #[inline(always)]
+    pub(crate) fn leave_unlinked(self) {
+        for head in self.0.heads() {
+            debug_assert!(!head.node.is_linked());
+            head.group.set(ptr::null());
+        }
+        mem::forget(self);
+    }
 }
 
 impl<T> Drop for Joined<'_, T> {
@@ -285,7 +307,7 @@ impl<T> Drop for Asking<'_, T> {
     fn drop(&mut self) {
         self.0.busy.set(false);
         // SAFETY: the waiter is set while arms are linked, and one was; the wire is in `wait_any`.
-        unsafe { Node::unblock(NonNull::from(&*self.0.waiter.get())) };
+        outside::unblock(unsafe { &*self.0.waiter.get() });
     }
 }
 

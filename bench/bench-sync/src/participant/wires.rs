@@ -4,10 +4,10 @@ use std::hint::black_box;
 
 use bench_core::participant::wires::{self, pool};
 use bench_harness::{Plan, stamp};
-use wire_channel::Channel;
+use wire_channel::{Channel, Closed};
 use wire_lock::Mutex;
 use wire_pool::{run, yield_now};
-use wire_wait::{on, wait_any};
+use wire_wait::{Arm, on, wait_any};
 
 use super::{all, others_may_look};
 use crate::row::Row;
@@ -78,15 +78,16 @@ fn four() -> &'static Four {
     leak([const { Channel::new() }; 4])
 }
 
-#[inline(always)]
-fn first_of([a, b, c, d]: &Four) -> u64 {
-    let first = wait_any(&[
-        &on(a, |message| message),
-        &on(b, |message| message),
-        &on(c, |message| message),
-        &on(d, |message| message),
-    ]);
-    first.expect("nobody interrupts").expect("it is open")
+/// Receives the first message of any of them. The arms are made once, as a loop around a select would.
+fn first_of(channels: &'static Four) -> impl Fn() -> u64 {
+    let arms = channels
+        .each_ref()
+        .map(|channel| leak(on(channel, |message| message)) as &dyn Arm<Result<u64, Closed>>);
+    #[inline(always)]
+    move || {
+        let first = wait_any(&arms);
+        first.expect("nobody interrupts").expect("it is open")
+    }
 }
 
 pub(super) fn select(plan: Plan, note: impl Fn(u64) + 'static) {
@@ -94,7 +95,7 @@ pub(super) fn select(plan: Plan, note: impl Fn(u64) + 'static) {
     messages(
         plan,
         |number| channels[number as usize % 4].send(number).expect("open"),
-        || first_of(channels),
+        first_of(channels),
         note,
     );
 }
@@ -121,7 +122,7 @@ pub(super) fn select_later(plan: Plan, note: impl Fn(u64) + 'static) {
     messages(
         plan,
         |number| send_later(&channels[number as usize % 4], number),
-        || first_of(channels),
+        first_of(channels),
         note,
     );
 }
