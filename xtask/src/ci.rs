@@ -298,7 +298,7 @@ fn ports() -> run::Result<Done> {
     for package in &ports {
         let port = port::Port::install(package.directory(), Backend::here())?;
         port.lint()?;
-        port.test(&mut run)?;
+        port.test(None, &mut run)?;
     }
     println!("{} ports", ports.len());
     run.end().map(Done::Tests)

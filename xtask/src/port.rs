@@ -3,8 +3,11 @@
 //! Cargo silently ignores `[patch]` and `--config` overrides of a path dependency, so this works
 //! on a copy of the tree, in which the one line of `[workspace.dependencies]` that names the layer
 //! is rewritten. `docs/porting.md` is about ports.
+//!
+//! A port that can be built in several ways declares them, and each is tried.
 
 mod copy;
+mod declared;
 mod lacks;
 
 use std::collections::BTreeSet;
@@ -18,7 +21,8 @@ use crate::ci::{self, Backend};
 use crate::layers;
 use crate::metadata::{Metadata, Package};
 use crate::run::{self, Problem, TestRun};
-use lacks::{Lack, Test};
+use declared::{Declaration, Lack, Variant};
+use lacks::Test;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -27,13 +31,17 @@ pub(crate) struct Args {
     /// How wires switch in the meantime
     #[arg(long, value_enum, default_value_t = Backend::here())]
     backend: Backend,
+    /// Only one of the ways that the port declares to be built in
+    #[arg(long)]
+    variant: Option<String>,
 }
 
 pub(crate) fn run(args: &Args) -> run::Result {
     let mut run = TestRun::default();
     let port = fs::canonicalize(&args.path)
         .map_err(|error| Problem::Failed(format!("{}: {error}", args.path.display())))?;
-    Port::install(&port, args.backend)?.test(&mut run)?;
+    let port = Port::install(&port, args.backend)?;
+    port.test(args.variant.as_deref(), &mut run)?;
     let tests = run.end()?;
     println!(
         "port: {} passed, {} failed, {} left out",
@@ -46,8 +54,10 @@ pub(crate) fn run(args: &Args) -> run::Result {
 pub(crate) struct Port {
     layer: &'static str,
     package: Package,
+    declared: Declaration,
     tree: PathBuf,
-    target: PathBuf,
+    /// Holds a target directory for each backend and variant.
+    targets: PathBuf,
     backend: Backend,
     /// The copy's packages that the port can make a difference to.
     affected: Metadata,
@@ -102,8 +112,9 @@ impl Port {
         );
         let this = Self {
             layer,
+            declared: Declaration::read(&package.metadata)?,
             package,
-            target: base.join(backend.name()),
+            targets: base,
             tree,
             backend,
             affected: copied,
@@ -144,14 +155,26 @@ impl Port {
         ))
     }
 
-    /// A cargo command in the copy, with the backend and a target directory for it.
-    fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> run::Result<Command> {
+    /// A cargo command in the copy, with the backend and the variant's flags and a target directory
+    /// for both.
+    fn cargo<'a>(
+        &self,
+        variant: &Variant,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> run::Result<Command> {
         let mut cargo = run::cargo(args);
         self.backend.select(&mut cargo, &self.affected)?;
+        let mut target = self.backend.name().to_owned();
+        // Other flags throw away what was built with these.
+        if !variant.rustflags.is_empty() {
+            run::add_flags(&mut cargo, "RUSTFLAGS", &variant.rustflags);
+            run::add_flags(&mut cargo, "RUSTDOCFLAGS", &variant.rustflags);
+            target = format!("{target}-{}", variant.name);
+        }
         // Whoever debugs a port builds it in its own place; here it is one more copy of everything.
         cargo
             .current_dir(&self.tree)
-            .env("CARGO_TARGET_DIR", &self.target)
+            .env("CARGO_TARGET_DIR", self.targets.join(target))
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
         Ok(cargo)
     }
@@ -161,28 +184,43 @@ impl Port {
         let name = self.package.name.as_str();
         run::need_component("fmt", "rustfmt")?;
         run::need_component("clippy", "clippy")?;
-        run::status(&mut self.cargo(["fmt", "--check", "--package", name])?)?;
-        let mut clippy = self.cargo(["clippy", "--all-targets", "--package", name])?;
-        run::status(clippy.args(["--", "-D", "warnings"]))?;
-        let mut doc = self.cargo(["doc", "--no-deps", "--package", name])?;
+        let fmt = ["fmt", "--check", "--package", name];
+        run::status(&mut self.cargo(&Variant::default(), fmt)?)?;
+        for variant in self.declared.variants(None)? {
+            let clippy = ["clippy", "--all-targets", "--package", name];
+            let mut clippy = self.cargo(&variant, clippy)?;
+            run::status(clippy.args(["--", "-D", "warnings"]))?;
+        }
+        let mut doc = self.cargo(&Variant::default(), ["doc", "--no-deps", "--package", name])?;
         run::add_flags(&mut doc, "RUSTDOCFLAGS", "-D warnings");
         run::status(&mut doc)
     }
 
-    /// The suite, as far as the port reaches, without what it declares to lack.
-    pub(crate) fn test(&self, run: &mut TestRun) -> run::Result {
+    /// The suite, as far as the port reaches, without what it declares to lack; with each of its
+    /// variants, or with `only` one.
+    pub(crate) fn test(&self, only: Option<&str>, run: &mut TestRun) -> run::Result {
+        for variant in self.declared.variants(only)? {
+            if !variant.name.is_empty() {
+                println!("port: variant {}", variant.name);
+            }
+            self.test_variant(&variant, run)?;
+        }
+        Ok(())
+    }
+
+    fn test_variant(&self, variant: &Variant, run: &mut TestRun) -> run::Result {
         let mut packages = Vec::new();
         for package in &self.affected.packages {
             packages.extend(["--package", package.name.as_str()]);
         }
         let suite = ci::suite(&self.affected);
         let cargo = |args: &[&str]| {
-            let mut cargo = self.cargo(["test", "--no-fail-fast"])?;
+            let mut cargo = self.cargo(variant, ["test", "--no-fail-fast"])?;
             cargo.args(&packages).args(args);
             Ok::<_, Problem>(cargo)
         };
 
-        let lacks = lacks::declared(&self.package.metadata)?;
+        let lacks = self.declared.lacks(variant);
         let mut build = cargo(&["--no-run", "--message-format", "json-render-diagnostics"])?;
         self.check(&lacks, &run::output(build.args(&suite))?)?;
         let mut tests = cargo(&[])?;
@@ -203,8 +241,8 @@ impl Port {
     }
 
     /// Prints what the port lacks, and holds it against the tests that were built.
-    fn check(&self, lacks: &[Lack], built: &str) -> run::Result {
-        for Lack { what, tests } in lacks {
+    fn check(&self, lacks: &[&Lack], built: &str) -> run::Result {
+        for Lack { what, tests, .. } in lacks {
             println!("port: lacks {what}; {} tests left out:", tests.len());
             for test in tests {
                 println!("  {test}");

@@ -58,10 +58,15 @@ pub(crate) fn cargo<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-/// Adds to a flags variable (`RUSTFLAGS` and its kin) instead of replacing what the caller set.
+/// Adds to a flags variable (`RUSTFLAGS` and its kin) instead of replacing what the caller set, or an
+/// earlier call for this command.
 pub(crate) fn add_flags(command: &mut Command, variable: &str, flags: &str) {
-    let inherited = std::env::var(variable).unwrap_or_default();
-    command.env(variable, format!("{inherited} {flags}").trim());
+    let set = command.get_envs().find(|(name, _)| *name == variable);
+    let before = match set.and_then(|(_, value)| value) {
+        Some(value) => value.to_string_lossy().into_owned(),
+        None => std::env::var(variable).unwrap_or_default(),
+    };
+    command.env(variable, format!("{before} {flags}").trim());
 }
 
 /// A cargo subcommand that is a separate component (rustfmt, clippy).
@@ -374,6 +379,14 @@ mod tests {
             panic!("should have failed")
         };
         assert_eq!((tests.failed, why.as_str()), (1, "not one test ran"));
+    }
+
+    #[test]
+    fn flags_are_added_to_those_of_before() {
+        let mut command = shell("printf %s \"$XTASK_TEST_FLAGS\"");
+        add_flags(&mut command, "XTASK_TEST_FLAGS", "--cfg one");
+        add_flags(&mut command, "XTASK_TEST_FLAGS", "--cfg two");
+        assert_eq!(output(&mut command), Ok("--cfg one --cfg two".into()));
     }
 
     #[test]

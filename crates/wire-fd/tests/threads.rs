@@ -123,20 +123,34 @@ fn each_thread_has_wires_of_its_own() {
 
 #[test]
 fn sets_of_signals_may_go_in_any_order() {
+    run(|| {
+        let first = Signals::new(&[Signal::SIGUSR1]).unwrap();
+        let second = Signals::new(&[Signal::SIGUSR1, Signal::SIGALRM]).unwrap();
+        drop(first);
+        for signal in [Signal::SIGUSR1, Signal::SIGALRM] {
+            // SAFETY: sends a signal, which the second set still wants, to this thread.
+            unsafe { libc::raise(signal as libc::c_int) };
+            assert_eq!(second.wait().unwrap(), signal);
+        }
+    });
+}
+
+#[test]
+fn signals_are_blocked_as_long_as_a_set_wants_them() {
     let blocked = |signal| {
         nix::sys::signal::SigSet::thread_get_mask()
             .unwrap()
             .contains(signal)
     };
-    let first = Signals::new(&[Signal::SIGUSR1]).unwrap();
-    let second = Signals::new(&[Signal::SIGUSR1, Signal::SIGALRM]).unwrap();
+    let first = Signals::new(&[Signal::SIGURG]).unwrap();
+    let second = Signals::new(&[Signal::SIGURG, Signal::SIGWINCH]).unwrap();
     drop(first);
     assert!(
-        blocked(Signal::SIGUSR1) && blocked(Signal::SIGALRM),
+        blocked(Signal::SIGURG) && blocked(Signal::SIGWINCH),
         "the second set still wants both"
     );
     drop(second);
-    assert!(!blocked(Signal::SIGUSR1) && !blocked(Signal::SIGALRM));
+    assert!(!blocked(Signal::SIGURG) && !blocked(Signal::SIGWINCH));
 }
 
 #[test]

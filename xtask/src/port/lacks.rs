@@ -5,26 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::Value;
-
-use crate::run::{self, Problem};
-
-/// One optional capability of the contract that the port has not.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Lack {
-    /// Its name, as in the contract on the layer's front page.
-    pub(super) what: String,
-    /// The tests that need it, each as `package::target::test`.
-    pub(super) tests: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Declaration {
-    lacks: Vec<Lack>,
-}
+use super::declared::Lack;
 
 /// A test case of the suite.
 pub(super) struct Test {
@@ -34,18 +15,8 @@ pub(super) struct Test {
     pub(super) name: String,
 }
 
-/// From `[package.metadata.port]`; a port without it lacks nothing.
-pub(super) fn declared(metadata: &Value) -> run::Result<Vec<Lack>> {
-    let Some(port) = metadata.get("port") else {
-        return Ok(Vec::new());
-    };
-    Declaration::deserialize(port)
-        .map(|declaration| declaration.lacks)
-        .map_err(|error| Problem::Failed(format!("[package.metadata.port]: {error}")))
-}
-
 /// What libtest calls the tests that are left out.
-pub(super) fn names(lacks: &[Lack]) -> impl Iterator<Item = &str> {
+pub(super) fn names<'a>(lacks: &[&'a Lack]) -> impl Iterator<Item = &'a str> {
     lacks
         .iter()
         .flat_map(|lack| &lack.tests)
@@ -54,7 +25,7 @@ pub(super) fn names(lacks: &[Lack]) -> impl Iterator<Item = &str> {
 
 /// What is wrong with the declarations. `contract` and `front` are the front pages of the layer and
 /// of the port.
-pub(super) fn check(lacks: &[Lack], suite: &[Test], contract: &str, front: &str) -> Vec<String> {
+pub(super) fn check(lacks: &[&Lack], suite: &[Test], contract: &str, front: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut whose = BTreeMap::<&str, Vec<String>>::new();
     for Test {
@@ -67,7 +38,7 @@ pub(super) fn check(lacks: &[Lack], suite: &[Test], contract: &str, front: &str)
         whose.entry(name).or_default().push(full);
     }
     let mut seen = BTreeMap::<&str, &str>::new();
-    for Lack { what, tests } in lacks {
+    for Lack { what, tests, .. } in lacks {
         let named = format!("**{what}**");
         if !contract.contains(&named) {
             complaints.push(format!(
@@ -115,6 +86,7 @@ mod tests {
         Lack {
             what: what.into(),
             tests: tests.iter().copied().map(Into::into).collect(),
+            variants: Vec::new(),
         }
     }
 
@@ -131,7 +103,8 @@ mod tests {
                 name: name.into(),
             })
             .collect();
-        check(lacks, &suite, CONTRACT, "//! It lacks **dumps**.").join("\n")
+        let lacks: Vec<_> = lacks.iter().collect();
+        check(&lacks, &suite, CONTRACT, "//! It lacks **dumps**.").join("\n")
     }
 
     #[test]
@@ -144,7 +117,8 @@ mod tests {
             ],
         )];
         assert_eq!(complaints(&lacks), "");
-        assert_eq!(names(&lacks).collect::<Vec<_>>(), ["dumps", "inner::works"]);
+        let named: Vec<_> = names(&[&lacks[0]]).collect();
+        assert_eq!(named, ["dumps", "inner::works"]);
     }
 
     #[test]
@@ -202,18 +176,5 @@ mod tests {
             text,
             "wire-stack::arena::dumps is under `dumps` and `dumps`"
         );
-    }
-
-    #[test]
-    fn declarations_are_read_strictly() {
-        let read = |json: &str| declared(&serde_json::from_str(json).unwrap());
-        assert_eq!(read("null"), Ok(Vec::new()));
-        assert_eq!(read(r#"{ "docs": {} }"#), Ok(Vec::new()));
-        assert_eq!(
-            read(r#"{ "port": { "lacks": [{ "what": "a", "tests": ["b"] }] } }"#),
-            Ok(vec![lack("a", &["b"])])
-        );
-        assert!(read(r#"{ "port": { "lack": [] } }"#).is_err());
-        assert!(read(r#"{ "port": { "lacks": [{ "what": "a", "test": ["b"] }] } }"#).is_err());
     }
 }
