@@ -220,6 +220,10 @@ fn select_does_not_send_to_itself() {
         let first = spawn("first", move || select(1));
         settle();
         assert!(!first.is_finished());
+        // Nor when it has to look again.
+        ch.queue().wake_one();
+        settle();
+        assert!(!first.is_finished());
         // Two of them do talk to each other.
         let second = spawn("second", move || select(2));
         let results = (

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::process::Command;
 
 use common::Rng;
 use common::model::{self, Model, Stage, Step};
@@ -23,6 +24,7 @@ mod fault {
     pub(crate) const IGNORES_DEADLINES: usize = 6;
     pub(crate) const FORGETS_WHEN_UNWINDING: usize = 7;
     pub(crate) const LOSES_WHO_WAS_WOKEN: usize = 8;
+    pub(crate) const ENDS_THE_PROCESS: usize = 9;
 }
 
 /// Wires wait at it until they are let through, one by one.
@@ -106,6 +108,9 @@ impl<const FAULT: usize> Model for Plain<FAULT> {
             Op::Open => Outcome::Opened(gate.waiting.wake_one()),
             Op::Say(number) => {
                 assert!(FAULT != fault::PANICS_AT_SEVEN || number < 7, "planted");
+                if FAULT == fault::ENDS_THE_PROCESS && number >= 7 {
+                    std::process::abort();
+                }
                 if FAULT == fault::TURNS_FOR_EVER && number >= 7 {
                     loop {
                         yield_now();
@@ -248,4 +253,38 @@ fn what_is_lost_if_an_interrupt_comes_after_the_wake_up() {
 fn what_is_wrong_only_while_unwinding() {
     let (steps, _) = find::<{ fault::FORGETS_WHEN_UNWINDING }>();
     assert_eq!(steps, [Do(0, Op::Wait), Unwind(1, Op::Open)]);
+}
+
+/// Runs this test once more, for itself, in a process that it ends.
+#[test]
+fn a_sequence_that_ends_the_process() {
+    const INSIDE: &str = "WIRE_MODEL_SEARCH_INSIDE";
+    if std::env::var_os(INSIDE).is_some() {
+        return model::check::<Plain<{ fault::ENDS_THE_PROCESS }>>();
+    }
+    let inside = |settings: &[(&str, &str)]| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "a_sequence_that_ends_the_process"]);
+        command.env(INSIDE, "1").envs(settings.iter().copied());
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (String::from_utf8(text).unwrap(), output.status)
+    };
+    let (text, status) = inside(&[("WIRE_MODEL_SEED", "0"), ("WIRE_MODEL_CASES", "2000")]);
+    assert!(status.code().is_none(), "{status}: {text}");
+    let (_, again) = text.split_once("    WIRE_MODEL_SEED=").unwrap();
+    let (seed, again) = again.split_once(' ').unwrap();
+    assert!(
+        again.starts_with("WIRE_MODEL_CRASHES=1 cargo test"),
+        "{text}"
+    );
+
+    let (text, _) = inside(&[("WIRE_MODEL_SEED", seed), ("WIRE_MODEL_CRASHES", "1")]);
+    let (_, steps) = text.split_once("model::replay::<Plain<9>>(&[").unwrap();
+    let (steps, _) = steps.split_once("]);").unwrap();
+    let steps = steps.trim();
+    assert!(
+        steps.lines().count() == 1 && steps.contains("Say("),
+        "{text}"
+    );
 }

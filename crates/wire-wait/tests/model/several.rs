@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use wire_core::{Interrupt, WaitQueue};
 use wire_wait::{Source, Wakeup, on, try_any, wait_any, wait_fair};
@@ -25,6 +26,8 @@ pub(crate) enum Op {
     Add(usize, u32),
     /// Wakes a queue though nothing came.
     Nudge(usize),
+    /// Has a source panic when it is asked the next time.
+    Poison(usize),
     Resume,
     Reset,
 }
@@ -34,23 +37,37 @@ pub(crate) enum Outcome {
     /// From this source, this.
     Got(usize, u32),
     Nothing,
+    /// A source did, when it was asked.
+    Panicked,
     Interrupted(Interrupt),
     Done,
 }
+
+struct Poison;
 
 /// Numbered items, so that none can be had twice unseen.
 #[derive(Default)]
 struct Tickets {
     next: Cell<u32>,
     end: Cell<u32>,
+    poisoned: Cell<bool>,
     queue: WaitQueue,
+}
+
+impl Tickets {
+    fn are_left(&self) -> bool {
+        self.next.get() < self.end.get()
+    }
 }
 
 impl Source for Tickets {
     type Item = u32;
     fn try_take(&self) -> Option<u32> {
+        if self.poisoned.take() {
+            resume_unwind(Box::new(Poison));
+        }
         let next = self.next.get();
-        (next < self.end.get()).then(|| self.next.replace(next + 1))
+        self.are_left().then(|| self.next.replace(next + 1))
     }
     fn queue(&self) -> &WaitQueue {
         &self.queue
@@ -87,8 +104,8 @@ impl Default for Real {
 impl Real {
     /// Whether there is a choice, in which a draw would be more than the model can know.
     fn has_choice(&self) -> bool {
-        let tickets = self.tickets.iter();
-        let ready = tickets.filter(|tickets| tickets.next.get() < tickets.end.get());
+        let answers = |tickets: &&Tickets| tickets.are_left() || tickets.poisoned.get();
+        let ready = self.tickets.iter().filter(answers);
         ready.count() + usize::from(self.wakeup.0.is_triggered()) > 1
     }
 
@@ -98,21 +115,63 @@ impl Real {
             _ => &self.tickets[index],
         }
     }
+
+    fn act(&self, op: Op) -> Outcome {
+        let arm = |index| on(self.source(index), move |item| Outcome::Got(index, item));
+        let got = match op {
+            Op::One(index) => wait_any(&[&arm(index)]),
+            Op::Two([a, b]) => wait_any(&[&arm(a), &arm(b)]),
+            Op::Fair([a, b, c]) if !self.has_choice() => wait_fair(&[&arm(a), &arm(b), &arm(c)]),
+            Op::All([a, b, c]) | Op::Fair([a, b, c]) => wait_any(&[&arm(a), &arm(b), &arm(c)]),
+            Op::TryAll([a, b, c]) => {
+                let got = try_any(&[&arm(a), &arm(b), &arm(c)]);
+                return got.unwrap_or(Outcome::Nothing);
+            }
+            Op::Add(index, count) => {
+                let tickets = &self.tickets[index];
+                tickets.end.set(tickets.end.get() + count);
+                while tickets.are_left() && tickets.queue.wake_one() {}
+                return Outcome::Done;
+            }
+            Op::Nudge(index) => {
+                self.source(index).queue().wake_one();
+                return Outcome::Done;
+            }
+            Op::Poison(index) => {
+                self.tickets[index].poisoned.set(true);
+                return Outcome::Done;
+            }
+            Op::Resume => {
+                self.wakeup.0.resume();
+                return Outcome::Done;
+            }
+            Op::Reset => {
+                self.wakeup.0.reset();
+                return Outcome::Done;
+            }
+        };
+        got.unwrap_or_else(Outcome::Interrupted)
+    }
 }
 
 #[derive(Default)]
 pub(crate) struct Plain {
     next: [u32; 2],
     end: [u32; 2],
+    poisoned: [bool; 2],
     triggered: bool,
     waiting: [VecDeque<usize>; SOURCES],
     order: [Vec<usize>; PUPPETS],
 }
 
 impl Plain {
+    /// What a source has, or that it panics.
     fn take(&mut self, index: usize) -> Option<Outcome> {
         if index == 2 {
             return self.triggered.then_some(Outcome::Got(2, 0));
+        }
+        if std::mem::take(&mut self.poisoned[index]) {
+            return Some(Outcome::Panicked);
         }
         let number = self.next[index];
         let some = number < self.end[index];
@@ -139,13 +198,24 @@ impl Plain {
         outcome
     }
 
-    fn serve(&mut self, index: usize, stage: &mut Stage<Self>) {
-        while let Some(&who) = self.waiting[index].front()
-            && let Some(outcome) = self.take(index)
-        {
-            self.forget(who);
-            stage.serve(who, outcome);
+    /// Wakes the one that waits longest, which asks the source, in the wire that does this.
+    fn wake_one(&mut self, index: usize, stage: &mut Stage<Self>) -> Outcome {
+        let Some(who) = self.waiting[index].pop_front() else {
+            return Outcome::Done;
+        };
+        match self.take(index) {
+            Some(Outcome::Panicked) => {
+                // It goes on, to ask once more itself.
+                stage.wake(who);
+                return Outcome::Panicked;
+            }
+            Some(outcome) => {
+                self.forget(who);
+                stage.serve(who, outcome);
+            }
+            None => stage.wake(who),
         }
+        Outcome::Done
     }
 
     fn forget(&mut self, who: usize) {
@@ -174,7 +244,8 @@ impl Model for Plain {
                 false => Op::Fair(all),
             },
             8..11 => Op::Add(rng.below(2), 1 + rng.below(2) as u32),
-            11..13 => Op::Nudge(a),
+            11 => Op::Nudge(a),
+            12 => Op::Poison(rng.below(2)),
             13 | 14 => Op::Resume,
             _ => Op::Reset,
         }
@@ -191,36 +262,11 @@ impl Model for Plain {
     }
 
     fn act(real: &'static Real, (): &mut (), op: Op) -> Outcome {
-        let arm = |index| on(real.source(index), move |item| Outcome::Got(index, item));
-        let got = match op {
-            Op::One(index) => wait_any(&[&arm(index)]),
-            Op::Two([a, b]) => wait_any(&[&arm(a), &arm(b)]),
-            Op::Fair([a, b, c]) if !real.has_choice() => wait_fair(&[&arm(a), &arm(b), &arm(c)]),
-            Op::All([a, b, c]) | Op::Fair([a, b, c]) => wait_any(&[&arm(a), &arm(b), &arm(c)]),
-            Op::TryAll([a, b, c]) => {
-                let got = try_any(&[&arm(a), &arm(b), &arm(c)]);
-                return got.unwrap_or(Outcome::Nothing);
-            }
-            Op::Add(index, count) => {
-                let tickets = &real.tickets[index];
-                tickets.end.set(tickets.end.get() + count);
-                while tickets.next.get() < tickets.end.get() && tickets.queue.wake_one() {}
-                return Outcome::Done;
-            }
-            Op::Nudge(index) => {
-                real.source(index).queue().wake_one();
-                return Outcome::Done;
-            }
-            Op::Resume => {
-                real.wakeup.0.resume();
-                return Outcome::Done;
-            }
-            Op::Reset => {
-                real.wakeup.0.reset();
-                return Outcome::Done;
-            }
-        };
-        got.unwrap_or_else(Outcome::Interrupted)
+        match catch_unwind(AssertUnwindSafe(|| real.act(op))) {
+            Ok(outcome) => outcome,
+            Err(payload) if payload.is::<Poison>() => Outcome::Panicked,
+            Err(payload) => resume_unwind(payload),
+        }
     }
 
     fn begin(&mut self, who: usize, op: Op, stage: &mut Stage<Self>) -> Option<Outcome> {
@@ -240,17 +286,19 @@ impl Model for Plain {
             Op::TryAll(order) => return self.first(&order).or(Some(Outcome::Nothing)),
             Op::Add(index, count) => {
                 self.end[index] += count;
-                self.serve(index, stage);
-            }
-            // Had it something, nobody would wait for it.
-            Op::Nudge(index) => {
-                if let Some(who) = self.waiting[index].pop_front() {
-                    stage.wake(who);
+                while self.next[index] < self.end[index] && !self.waiting[index].is_empty() {
+                    if self.wake_one(index, stage) == Outcome::Panicked {
+                        return Some(Outcome::Panicked);
+                    }
                 }
             }
+            Op::Nudge(index) => return Some(self.wake_one(index, stage)),
+            Op::Poison(index) => self.poisoned[index] = true,
             Op::Resume => {
                 self.triggered = true;
-                self.serve(2, stage);
+                while !self.waiting[2].is_empty() {
+                    self.wake_one(2, stage);
+                }
             }
             Op::Reset => self.triggered = false,
         }

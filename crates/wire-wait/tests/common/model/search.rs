@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::cast::{Failure, Places, follow, keep_panics};
+use super::crash;
 use super::shrink::shrink;
 use super::steps::random;
 use super::tally::Tally;
@@ -41,6 +42,15 @@ pub struct Found<O> {
 pub fn check<M: Model>() {
     let seed = setting("WIRE_MODEL_SEED", 0);
     let cases = setting("WIRE_MODEL_CASES", CASES);
+    if let Some(only) = crash::only() {
+        let mut steps = Vec::new();
+        random::<M>(seed, &mut steps);
+        let steps: Vec<_> = only.into_iter().map(|nth| steps[nth]).collect();
+        return replay::<M>(&steps);
+    }
+    if std::env::var_os(crash::CRASHES).is_some() {
+        panic!("{}", crash::shrink::<M>(&test(), seed));
+    }
     let name = name::<M>();
     let tally = match find::<M>(seed, cases) {
         Err(found) => panic!("{}", report::<M>(&found)),
@@ -86,6 +96,10 @@ pub fn find<M: Model>(seed: u64, cases: u64) -> Result<Tally<M::Op>, Found<M::Op
             return Err(Found { seed, steps, what });
         }
     };
+    if one::<M>(&steps, PATIENCE).is_ok() {
+        what += "\nand by itself it does not fail: something is left of the sequences before it";
+        return Err(Found { seed, steps, what });
+    }
     steps = shrink::<M>(steps, |fewer| match one::<M>(fewer, IMPATIENCE) {
         Err(Why::Fails(failure)) => {
             what = failure.what;
@@ -94,6 +108,11 @@ pub fn find<M: Model>(seed: u64, cases: u64) -> Result<Tally<M::Op>, Found<M::Op
         Ok(()) | Err(Why::Hangs) => false,
     });
     Err(Found { seed, steps, what })
+}
+
+/// The test that this thread runs.
+fn test() -> String {
+    thread::current().name().unwrap_or("?").into()
 }
 
 /// The model's name inside its test.
@@ -113,22 +132,16 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 fn report<M: Model>(found: &Found<M::Op>) -> String {
-    let mut text = format!("{}\n\n", found.what);
-    let _ = write!(
-        text,
-        "the smallest sequence that fails, as one may write it into a test:\n\n{}\n\
-         the sequence that it was made of:\n\n    WIRE_MODEL_SEED={} WIRE_MODEL_CASES=1 cargo test \
-         --package {} --test {} -- --exact {}\n",
+    format!(
+        "{}\n\nthe smallest sequence that fails, as one may write it into a test:\n\n{}\n\
+         the sequence that it was made of:\n\n    {}\n",
+        found.what,
         written::<M>(&found.steps),
-        found.seed,
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_CRATE_NAME"),
-        thread::current().name().unwrap_or("?"),
-    );
-    text
+        crash::Again(&test(), found.seed, "WIRE_MODEL_CASES")
+    )
 }
 
-fn written<M: Model>(steps: &[Step<M::Op>]) -> String {
+pub fn written<M: Model>(steps: &[Step<M::Op>]) -> String {
     let mut text = format!("    model::replay::<{}>(&[\n", name::<M>());
     for step in steps {
         let _ = writeln!(text, "        {step:?},");
@@ -153,6 +166,8 @@ fn one<M: Model>(steps: &[Step<M::Op>], patience: Duration) -> Result<(), Why> {
 
 /// Follows sequences up to the first that fails.
 fn try_all<M: Model>(first: u64, cases: u64) -> Result<Tally<M::Op>, (u64, Why)> {
+    crash::watch();
+    let test: &'static str = test().leak();
     let (results, failed) = channel();
     let done = Arc::new(AtomicU64::new(0));
     let counter = done.clone();
@@ -162,6 +177,7 @@ fn try_all<M: Model>(first: u64, cases: u64) -> Result<Tally<M::Op>, (u64, Why)>
             let mut steps = Vec::new();
             for seed in (0..cases).map(|nth| first.wrapping_add(nth)) {
                 random::<M>(seed, &mut steps);
+                crash::begins(test, seed);
                 if let Err(failure) = follow::<M>(places, &steps, &mut tally) {
                     return Some(tell(&results, failure));
                 }

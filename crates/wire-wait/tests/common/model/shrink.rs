@@ -12,8 +12,7 @@ pub fn shrink<M: Model>(
 ) -> Vec<Step<M::Op>> {
     loop {
         let before = steps.clone();
-        leave_out_pieces::<M>(&mut steps, &mut fails);
-        leave_out_pairs::<M>(&mut steps, &mut fails);
+        leave_out(&mut steps, &mut fails);
         simplify::<M>(&mut steps, &mut fails);
         if steps == before {
             return steps;
@@ -23,7 +22,19 @@ pub fn shrink<M: Model>(
 
 type Fails<'f, M> = &'f mut dyn FnMut(&[Step<<M as Model>::Op>]) -> bool;
 
-fn leave_out_pieces<M: Model>(steps: &mut Vec<Step<M::Op>>, fails: Fails<'_, M>) {
+/// Leaves out whatever can be.
+pub fn leave_out<T: Clone>(steps: &mut Vec<T>, mut fails: impl FnMut(&[T]) -> bool) {
+    loop {
+        let before = steps.len();
+        leave_out_pieces(steps, &mut fails);
+        leave_out_pairs(steps, &mut fails);
+        if steps.len() == before {
+            return;
+        }
+    }
+}
+
+fn leave_out_pieces<T: Clone>(steps: &mut Vec<T>, mut fails: impl FnMut(&[T]) -> bool) {
     let mut size = steps.len().div_ceil(2);
     while size > 0 {
         // From the end, since what comes late depends on what came before.
@@ -41,7 +52,7 @@ fn leave_out_pieces<M: Model>(steps: &mut Vec<Step<M::Op>>, fails: Fails<'_, M>)
 }
 
 /// What only goes away together, such as an operation and the turn in which it is done.
-fn leave_out_pairs<M: Model>(steps: &mut Vec<Step<M::Op>>, fails: Fails<'_, M>) {
+fn leave_out_pairs<T: Clone>(steps: &mut Vec<T>, mut fails: impl FnMut(&[T]) -> bool) {
     let mut second = steps.len();
     while second > 1 {
         second -= 1;
