@@ -19,6 +19,8 @@ pub(crate) struct Args {
 enum Which {
     /// Yields, starts and wake-ups beside corosensei, tokio, may and OS threads
     Core(Forwarded),
+    /// Channels, locks and select beside a yield, tokio, may, crossbeam-channel and std
+    Sync(Forwarded),
     /// The web example beside the same handler on its peers
     Web(Forwarded),
 }
@@ -41,7 +43,8 @@ pub(crate) fn run(args: &Args) -> run::Result {
         return run::failed("there is no workspace in bench/");
     }
     match &args.which {
-        Which::Core(forwarded) => core(forwarded),
+        Which::Core(forwarded) => operations("bench-core", forwarded),
+        Which::Sync(forwarded) => operations("bench-sync", forwarded),
         Which::Web(forwarded) => web(forwarded),
     }
 }
@@ -58,10 +61,11 @@ fn in_bench(command: &str, package: &str) -> Command {
     ])
 }
 
-fn core(forwarded: &Forwarded) -> run::Result {
+/// The cost of single operations.
+fn operations(package: &str, forwarded: &Forwarded) -> run::Result {
     // `run` builds no more than the harness; the program that counts allocations is beside it.
-    run::status(&mut in_bench("build", "bench-core"))?;
-    let mut cargo = in_bench("run", "bench-core");
+    run::status(&mut in_bench("build", package))?;
+    let mut cargo = in_bench("run", package);
     cargo.args(["--quiet", "--"]).args(&forwarded.arguments);
     // It ends on its verdict, after which nothing may follow.
     run::status(&mut cargo).map_err(|_| Problem::Summarised)

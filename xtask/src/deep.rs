@@ -1,4 +1,5 @@
-//! Slow checks, run by hand and on schedules: AddressSanitizer, valgrind, the soak, loom models.
+//! Slow checks, run by hand and on schedules: AddressSanitizer, valgrind, the soak, loom models, a million
+//! sequences beside each plain model.
 //!
 //! They look at what ordinary tests cannot see (reads of freed frames, races between a wire's
 //! thread and the others, slow leaks), and cost minutes where `ci` should cost seconds.
@@ -22,6 +23,8 @@ enum Check {
     Soak,
     /// Models of what crosses threads, in every interleaving
     Loom,
+    /// Waits, channels and locks beside plain models, in a million random sequences each
+    Models,
 }
 
 #[derive(clap::Args)]
@@ -49,6 +52,10 @@ pub(crate) fn run(args: &Args) -> run::Result {
         (
             Check::Loom,
             Step::new("loom", "models in every interleaving", loom),
+        ),
+        (
+            Check::Models,
+            Step::new("models", "random sequences beside plain models", models),
         ),
     ];
     let (chosen, left_out): (Vec<_>, Vec<_>) = all
@@ -195,6 +202,9 @@ fn valgrind() -> run::Result<Done> {
         ]);
         // One test at a time: valgrind runs no two threads at once anyway.
         valgrind.arg(&executable.path).arg("--test-threads=1");
+        // Of random sequences a part, since each takes milliseconds here.
+        let sequences = std::env::var("WIRE_MODEL_CASES").unwrap_or_else(|_| "200".into());
+        valgrind.env("WIRE_MODEL_CASES", sequences);
         run.add(valgrind.args(&left_out).current_dir(&executable.package));
     }
     // Starts valgrind itself.
@@ -256,6 +266,16 @@ fn soak() -> run::Result<Done> {
         "--nocapture",
     ];
     run.add(&mut run::cargo(soak));
+    let churn = [
+        "test",
+        "--release",
+        "--package",
+        "wire-fd",
+        "--test",
+        "faults",
+        "connections_come_and_go",
+    ];
+    run.add(run::cargo(churn).env("WIRE_CHURN", "50000"));
     run.end().map(Done::Tests)
 }
 
@@ -276,6 +296,28 @@ fn loom() -> run::Result<Done> {
         cargo.arg(&package.name);
         run::add_flags(&mut cargo, "RUSTFLAGS", "--cfg loom");
         run.add(cargo.env("CARGO_TARGET_DIR", workspace.target_directory.join("loom")));
+    }
+    run.end().map(Done::Tests)
+}
+
+/// What the crates' tests named `model` do in few sequences in `ci`. Each has a seed: the first one's is drawn
+/// anew in each run, and those that follow are the numbers that follow.
+fn models() -> run::Result<Done> {
+    const CASES: &str = "WIRE_MODEL_CASES";
+    const SEED: &str = "WIRE_MODEL_SEED";
+    let since_1970 = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let cases = std::env::var(CASES).unwrap_or_else(|_| "1000000".into());
+    let seed = std::env::var(SEED).unwrap_or_else(|_| since_1970.as_micros().to_string());
+    println!("{cases} sequences of each kind; once more the same: {SEED}={seed} {CASES}={cases}");
+    let workspace = Metadata::read()?;
+    let mut run = TestRun::default();
+    for (package, _) in workspace
+        .integration_tests()
+        .filter(|(_, target)| target.name == "model")
+    {
+        let mut cargo = run::cargo(["test", "--release", "--test", "model", "--package"]);
+        cargo.arg(&package.name).env(CASES, &cases).env(SEED, &seed);
+        run.add(cargo.args(["--", "--nocapture"]));
     }
     run.end().map(Done::Tests)
 }

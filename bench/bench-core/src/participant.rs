@@ -1,15 +1,15 @@
 //! Who is measured, one module each, in the fastest configuration that its documentation has.
 
 mod corosensei;
-mod may;
+pub mod may;
 mod threads;
-mod tokio;
-mod wires;
+pub mod tokio;
+pub mod wires;
 
+use bench_harness::{Cost, Plan, Who, stamp};
 use clap::ValueEnum;
 
 use crate::row::Row;
-use crate::{Cost, Plan, stamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Participant {
@@ -25,8 +25,10 @@ pub enum Participant {
     Threads,
 }
 
-impl Participant {
-    pub const ALL: [Participant; 7] = [
+impl Who for Participant {
+    type What = Row;
+
+    const ALL: &'static [Participant] = &[
         Participant::Wires,
         Participant::Corosensei,
         Participant::CorosenseiArena,
@@ -35,10 +37,9 @@ impl Participant {
         Participant::May,
         Participant::Threads,
     ];
+    const WIRES: Participant = Participant::Wires;
 
-    /// The column's head.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Participant::Wires => "wires",
             Participant::Corosensei => "corosensei",
@@ -50,9 +51,7 @@ impl Participant {
         }
     }
 
-    /// How it is run.
-    #[must_use]
-    pub const fn configuration(self) -> &'static str {
+    fn configuration(self) -> &'static str {
         match self {
             Participant::Wires => wires::CONFIGURATION,
             Participant::Corosensei => corosensei::CONFIGURATION,
@@ -64,9 +63,7 @@ impl Participant {
         }
     }
 
-    /// Why there is nothing to measure, if that is so.
-    #[must_use]
-    pub const fn abstains(self, row: Row) -> Option<&'static str> {
+    fn abstains(self, row: Row) -> Option<&'static str> {
         match (self, row) {
             (
                 Participant::Corosensei
@@ -82,16 +79,20 @@ impl Participant {
         }
     }
 
-    /// Does the operations of a row and says what they cost. Once in a process.
-    ///
-    /// # Errors
-    ///
-    /// If it abstains, or did something else than it was told.
-    ///
-    /// # Panics
-    ///
-    /// If the system has no room.
-    pub fn measure(self, row: Row, plan: Plan) -> Result<Cost, String> {
+    fn is_one_thread(self) -> bool {
+        !matches!(self, Participant::May | Participant::Threads)
+    }
+
+    fn has_instructions(self) -> bool {
+        // The arena's are those of the others.
+        self.is_one_thread() && self != Participant::CorosenseiArena
+    }
+
+    fn is_slow(self) -> bool {
+        self == Participant::Threads
+    }
+
+    fn measure(self, row: Row, plan: Plan) -> Result<Cost, String> {
         if let Some(why) = self.abstains(row) {
             return Err(why.to_owned());
         }

@@ -1,6 +1,13 @@
 //! What is measured, and what it may cost.
 
+use bench_harness::{Reference, What};
 use clap::ValueEnum;
+
+use crate::participant::Participant;
+
+/// Whom limits mean by corosensei: the faster of these, row by row.
+const COROSENSEI: Reference<Row> =
+    Reference::Peers(&[Participant::Corosensei, Participant::CorosenseiArena]);
 
 /// One operation, measured on all who have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -20,27 +27,19 @@ pub enum Row {
     Switch,
 }
 
-/// What an operation of the wires is measured against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reference {
-    /// The same on corosensei, in whichever configuration is faster in this row.
-    Corosensei,
-    /// Another operation of the wires.
-    Own(Row),
-}
+impl What for Row {
+    type Who = Participant;
 
-impl Row {
-    pub const ALL: [Row; 5] = [
+    const ALL: &'static [Row] = &[
         Row::Yield2,
         Row::Yield1000,
         Row::Yield30000,
         Row::Create,
         Row::Switch,
     ];
+    const ALWAYS: Row = Row::Yield2;
 
-    /// As the tables have it.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Row::Yield2 => "yield, 2",
             Row::Yield1000 => "yield, 1,000",
@@ -50,15 +49,26 @@ impl Row {
         }
     }
 
-    /// At most this many times what that costs.
-    #[must_use]
-    pub const fn limit(self) -> (f64, Reference) {
-        match self {
-            Row::Yield2 => (0.35, Reference::Corosensei),
-            Row::Yield1000 => (0.45, Reference::Corosensei),
+    fn limit(self) -> Option<(f64, Reference<Row>)> {
+        Some(match self {
+            Row::Yield2 => (0.35, COROSENSEI),
+            Row::Yield1000 => (0.45, COROSENSEI),
             Row::Yield30000 => (3.5, Reference::Own(Row::Yield2)),
-            Row::Create => (1.0, Reference::Corosensei),
+            Row::Create => (1.0, COROSENSEI),
             Row::Switch => (1.3, Reference::Own(Row::Yield2)),
+        })
+    }
+
+    /// What corosensei can do with pointers in its queue.
+    fn aside(self) -> &'static [Participant] {
+        match self.limit() {
+            Some((_, COROSENSEI)) => &[Participant::CorosenseiBoxed],
+            _ => &[],
         }
+    }
+
+    fn has_instructions(self) -> bool {
+        // A thousand or more of the same do the same instructions as two.
+        !matches!(self, Row::Yield1000 | Row::Yield30000)
     }
 }

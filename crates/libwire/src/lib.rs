@@ -35,7 +35,7 @@
 //! | [`stack`] | wire-stack | guarded stacks, the overflow detector |
 //! | [`pool`] | wire-pool | pools of wires, static and mapped |
 //! | [`wait`] | wire-wait | waiting for the first of several |
-//! | [`channel`] | wire-channel | rendezvous channels |
+//! | [`channel`] | wire-channel | rendezvous and bounded channels, oneshots |
 //! | [`lock`] | wire-lock | fair locks, semaphores, wait-groups |
 //! | [`fd`] | wire-fd | descriptors, timers, deadlines, signals, other threads |
 //! | [`io`] | wire-io | blocking calls on a pool of threads, files |
@@ -68,7 +68,7 @@ pub use block_on::block_on;
 pub use run::run;
 pub use spawn::{Builder, Scope, scope, spawn};
 pub use time::{sleep, sleep_until};
-pub use wire_channel::Channel;
+pub use wire_channel::{Channel, Oneshot};
 pub use wire_core::{
     Handle, Interrupt, JoinError, JoinHandle, Local, NotSet, RunError, Runtime, Wire, WireLocal,
     check_interrupt, dump, shield, suspend, trace, walk, yield_now,
@@ -77,6 +77,7 @@ pub use wire_fd::{Elapsed, Signal, Signals, Watch, deadline, timeout};
 pub use wire_io::{File, offload};
 pub use wire_lock::{Barrier, Condvar, Mutex, OnceCell, RwLock, Semaphore, WaitGroup};
 pub use wire_stack::detector::dump_on as dump_on_signal;
+pub use wire_wait::{on, try_any, wait_any, wait_fair};
 
 /// The examples of the README are compiled and run with the tests.
 #[cfg(doctest)]

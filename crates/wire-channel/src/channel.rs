@@ -1,88 +1,141 @@
-//! The channel itself: two queues of which one at least is empty.
+//! The channel itself: a buffer, and two queues of which one at least is empty.
 //!
 //! ```text
-//!   senders ──► Message ⇄ Message ⇄ …       each in the frame of a wire in `send`
-//!   receivers ──► Waiting ⇄ arm ⇄ …         each in the frame of a wire in `recv`, or of one that
+//!   senders ──► Message ⇄ arm ⇄ …           each in the frame of a wire in `send`, or of one that
 //!                                           waits for other things too
+//!   buffer  ──► up to N messages            full while somebody is in `senders`
+//!   receivers ──► Waiting ⇄ arm ⇄ …         likewise for `recv`; then the buffer is empty
 //! ```
 //!
 //! Who comes and finds the other side waiting does both parts, so that neither order nor message
-//! depends on who runs next. A sender puts its message into `senders` and wakes `receivers`; being
-//! woken, a receiver takes the oldest message (`Channel::fill`), on the spot and in the sender's
-//! wire. That way a receiver can be an arm of wire-wait, of which this crate knows nothing.
+//! depends on who runs next. To `Message` and `Waiting`, which only this crate makes, the message is
+//! handed over on the spot. Any other node is an arm of wire-wait, of which this crate knows nothing:
+//! it is woken while `offer` or `want` says what there is to hand over, and takes or gives it by
+//! [`try_recv`](Channel::try_recv) or by [`Sending`](crate::Sending).
 
 use core::cell::Cell;
 use core::fmt;
-use core::marker::PhantomData;
+use core::ptr;
 
 use wire_core::{Kind, Reason, WaitQueue};
-use wire_wait::Source;
+use wire_wait::{NeverWaits, Source};
 
+use crate::buffer::Buffer;
 use crate::error::{Closed, RecvError, TryRecvError};
 
 static SEND: Kind = Kind::new("channel send");
 static RECV: Kind = Kind::new("channel receive");
 
-/// A rendezvous channel for messages of type `T`, without memory of its own.
-pub struct Channel<T> {
-    /// Nodes of [`Message`](crate::send::Message)s, and of nothing else.
+/// A channel for messages of type `T`, with room for `N` of them. Without room, which is the default, it is a
+/// rendezvous: a sender waits until its message is received.
+///
+/// [`Channel::new`] makes a rendezvous channel, [`Channel::bounded`] one with room, whose messages lie in it.
+pub struct Channel<T, const N: usize = 0> {
+    /// Messages of those who wait to send, and arms.
     pub(crate) senders: WaitQueue,
-    /// Whatever calls `fill` or [`try_recv`](Channel::try_recv) when woken.
+    /// Those who wait to receive, and arms.
     pub(crate) receivers: WaitQueue,
+    /// What is being sent, while an arm is woken that may receive it.
+    pub(crate) offer: Cell<*const Cell<Option<T>>>,
+    /// Where to put a message, while an arm is woken that may have one.
+    pub(crate) want: Cell<*const Cell<Option<T>>>,
     pub(crate) closed: Cell<bool>,
-    /// Messages go in and come out.
-    messages: PhantomData<Cell<T>>,
+    pub(crate) buffer: Buffer<T, N>,
 }
 
+// SAFETY: nobody waits at a channel that is owned, since those who do borrow it: the queues are empty, and the
+// pointers null, as they are between calls. What is left are the messages, which are sent along.
+unsafe impl<T: Send, const N: usize> Send for Channel<T, N> {}
+
 impl<T> Channel<T> {
-    /// An open channel.
+    /// An open rendezvous channel.
     pub const fn new() -> Channel<T> {
+        Channel::bounded()
+    }
+}
+
+impl<T, const N: usize> Channel<T, N> {
+    /// An open channel with room for `N` messages.
+    ///
+    /// ```
+    /// use wire_channel::Channel;
+    ///
+    /// let jobs = Channel::<&str, 2>::bounded();
+    /// jobs.try_send("first").unwrap();
+    /// jobs.try_send("second").unwrap();
+    /// assert!(jobs.try_send("third").is_err(), "it is full");
+    /// assert_eq!(jobs.try_recv(), Ok("first"));
+    /// ```
+    pub const fn bounded() -> Channel<T, N> {
         Channel {
             senders: WaitQueue::new(),
             receivers: WaitQueue::new(),
+            offer: Cell::new(ptr::null()),
+            want: Cell::new(ptr::null()),
             closed: Cell::new(false),
-            messages: PhantomData,
+            buffer: Buffer::new(),
         }
     }
 
     /// Closes the channel, from whichever side, for good. Those who wait to send get their messages
     /// back, those who wait to receive learn that nothing will come, and so does everybody later.
-    /// A message being worked on [in place](Channel::recv_with) counts as received.
+    /// What is in the buffer can still be received, and a message being worked on
+    /// [in place](Channel::recv_with) counts as received.
     pub fn close(&self) {
         self.closed.set(true);
         self.senders.wake_all();
         self.receivers.wake_all();
     }
 
-    /// Whether the channel is closed.
+    /// Whether the channel is closed. There may be messages in its buffer all the same.
     pub fn is_closed(&self) -> bool {
         self.closed.get()
     }
 
+    /// How many messages there is room for.
+    pub const fn capacity(&self) -> usize {
+        N
+    }
+
+    /// How many messages are in the buffer. Those of senders that wait do not count.
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether no message is in the buffer.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Receives messages until the channel is closed. Also what `for message in &channel` does.
-    pub fn iter(&self) -> Iter<'_, T> {
+    pub fn iter(&self) -> Iter<'_, T, N> {
         Iter { channel: self }
     }
 
-    pub(crate) fn sending(&self) -> Reason {
+    #[inline(always)]
+    pub(crate) fn sending_reason(&self) -> Reason {
         Reason::on(&SEND, self)
     }
 
-    pub(crate) fn receiving(&self) -> Reason {
+    #[inline(always)]
+    pub(crate) fn receiving_reason(&self) -> Reason {
         Reason::on(&RECV, self)
     }
 }
 
-impl<T> Default for Channel<T> {
-    fn default() -> Channel<T> {
-        Channel::new()
+impl<T, const N: usize> Default for Channel<T, N> {
+    fn default() -> Channel<T, N> {
+        Channel::bounded()
     }
 }
 
-impl<T> fmt::Debug for Channel<T> {
+impl<T, const N: usize> fmt::Debug for Channel<T, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel")
-            .field("senders_wait", &!self.senders.is_empty())
+        let mut f = f.debug_struct("Channel");
+        if N > 0 {
+            f.field("messages", &self.len());
+        }
+        f.field("senders_wait", &!self.senders.is_empty())
             .field("receivers_wait", &!self.receivers.is_empty())
             .field("closed", &self.closed.get())
             .finish()
@@ -90,10 +143,15 @@ impl<T> fmt::Debug for Channel<T> {
 }
 
 /// Waiting for a message as one of several things: the message, or that the channel is closed.
-impl<T> Source for Channel<T> {
+impl<T, const N: usize> Source for Channel<T, N> {
     type Item = Result<T, Closed>;
 
+    #[inline]
     fn try_take(&self) -> Option<Result<T, Closed>> {
+        // First, as this is mostly why an arm is woken.
+        if let Some(value) = self.take_offer() {
+            return Some(Ok(value));
+        }
         match self.try_recv() {
             Ok(value) => Some(Ok(value)),
             Err(TryRecvError::Closed) => Some(Err(Closed)),
@@ -106,7 +164,13 @@ impl<T> Source for Channel<T> {
     }
 
     fn reason(&self) -> Reason {
-        self.receiving()
+        self.receiving_reason()
+    }
+
+    #[inline]
+    fn never_waits(&self) -> Option<NeverWaits> {
+        // SAFETY: it moves a message and wakes, which waits for nothing, and runs no code of `T`'s.
+        Some(unsafe { NeverWaits::promise() })
     }
 }
 
@@ -114,18 +178,18 @@ impl<T> Source for Channel<T> {
 ///
 /// A wire that is interrupted while it waits for the next one unwinds from there, up to the
 /// enclosing `timeout` scope or its end; where that is not wanted, use [`Channel::recv`].
-#[derive(Debug)]
 #[must_use = "nothing is received before the iterator is used"]
-pub struct Iter<'a, T> {
-    channel: &'a Channel<T>,
+pub struct Iter<'a, T, const N: usize = 0> {
+    channel: &'a Channel<T, N>,
 }
 
-impl<T> Iterator for Iter<'_, T> {
+impl<T, const N: usize> Iterator for Iter<'_, T, N> {
     type Item = T;
 
     /// # Panics
     ///
     /// Outside `run()`, unless the channel is closed or somebody is sending.
+    #[inline]
     #[track_caller]
     fn next(&mut self) -> Option<T> {
         match self.channel.recv() {
@@ -136,11 +200,19 @@ impl<T> Iterator for Iter<'_, T> {
     }
 }
 
-impl<'a, T> IntoIterator for &'a Channel<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
+impl<T, const N: usize> fmt::Debug for Iter<'_, T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter")
+            .field("channel", self.channel)
+            .finish()
+    }
+}
 
-    fn into_iter(self) -> Iter<'a, T> {
+impl<'a, T, const N: usize> IntoIterator for &'a Channel<T, N> {
+    type Item = T;
+    type IntoIter = Iter<'a, T, N>;
+
+    fn into_iter(self) -> Iter<'a, T, N> {
         self.iter()
     }
 }

@@ -41,7 +41,7 @@ impl Error for RecvError {}
 /// Why nothing was received at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TryRecvError {
-    /// Nobody is sending.
+    /// There is no message.
     Empty,
     /// The channel is closed, so nothing will ever come.
     Closed,
@@ -50,7 +50,7 @@ pub enum TryRecvError {
 impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TryRecvError::Empty => f.write_str("nobody is sending"),
+            TryRecvError::Empty => f.write_str("there is no message"),
             TryRecvError::Closed => Closed.fmt(f),
         }
     }
@@ -64,8 +64,9 @@ impl Error for TryRecvError {}
 pub enum Refusal {
     /// The channel is closed.
     Closed,
-    /// Nobody waits to receive. Only [`try_send`](crate::Channel::try_send) says so.
-    NoReceiver,
+    /// There is no room, or in a rendezvous channel nobody who waits to receive. Only
+    /// [`try_send`](crate::Channel::try_send) says so.
+    Full,
     /// The wire was interrupted while it waited, or is unwinding and cannot wait.
     Interrupted(Interrupt),
 }
@@ -74,7 +75,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Closed => Closed.fmt(f),
-            Refusal::NoReceiver => f.write_str("nobody waits to receive"),
+            Refusal::Full => f.write_str("there is no room, and nobody waits to receive"),
             Refusal::Interrupted(why) => write!(f, "sending was interrupted: {why}"),
         }
     }

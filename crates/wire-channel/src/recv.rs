@@ -1,99 +1,150 @@
-//! Receiving: taking the oldest message, or working on it where it is.
+//! Receiving: taking the oldest message.
 
-use core::cell::Cell;
+use core::cell::{Cell, UnsafeCell};
+use core::hint::assert_unchecked;
 use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 
-use wire_core::Node;
+use wire_core::{Interrupt, Node, OnWake, Waiter, block_until};
 
 use crate::channel::Channel;
 use crate::error::{RecvError, TryRecvError};
-use crate::send::Message;
+use crate::send::{Message, SENDER, Showing};
 
-/// What a receiver wants, and has got.
-enum Slot<T> {
-    /// To be given the message.
-    Move(Cell<Option<T>>),
-    /// To be lent it.
-    InPlace(Cell<Option<NonNull<Message<T>>>>),
-}
-
-impl<T> Slot<T> {
-    fn is_full(&self) -> bool {
-        match self {
-            // SAFETY: nobody else has a reference into the cell; this one ends here.
-            Slot::Move(value) => unsafe { (*value.as_ptr()).is_some() },
-            Slot::InPlace(message) => message.get().is_some(),
-        }
-    }
-}
+/// The nodes of [`Waiting`]s in the `receivers` of their own channel.
+pub(crate) static RECEIVER: OnWake = OnWake::unblock();
+/// The nodes of [`InPlace`](crate::in_place::InPlace)s, likewise.
+pub(crate) static RECEIVER_IN_PLACE: OnWake = OnWake::unblock();
 
 /// A receiver that waits, in its frame.
 #[repr(C)]
-struct Waiting<'a, T> {
+struct Waiting<T> {
     /// First, so that its address is the receiver's.
     node: Node,
-    channel: &'a Channel<T>,
-    slot: &'a Slot<T>,
+    value: UnsafeCell<Option<T>>,
 }
 
-/// Takes the oldest message for the receiver that `node` is of, if there is one.
+impl<T> Waiting<T> {
+    #[inline(always)]
+    fn is_filled(&self) -> bool {
+        // SAFETY: as in `take`.
+        unsafe { (*self.value.get()).is_some() }
+    }
+
+    #[inline(always)]
+    fn take(&self) -> Option<T> {
+        // SAFETY: nobody else has a reference into the cell, and this one ends here.
+        unsafe { (*self.value.get()).take() }
+    }
+}
+
+/// Gives a message to a receiver, and lets it go on.
 ///
 /// # Safety
 ///
-/// The node is that of a [`Waiting`] of a channel of `T`, was linked until now, and is no longer.
-unsafe fn woken<T>(node: NonNull<Node>) {
-    // SAFETY: by contract; the node is the first field, and its wire is in `obtain`.
+/// `node` was just taken off the `receivers` of a channel of `T`, as a [`RECEIVER`].
+#[inline(always)]
+pub(crate) unsafe fn fill<T>(node: NonNull<Node>, waiter: Waiter, value: T) {
+    // SAFETY: such nodes are the first fields of `Waiting`s. The receiver is blocked, or has been woken for nothing and
+    // not run yet; it looks into the value when it runs. There is none, as one that was filled is off the queue.
     unsafe {
-        let waiting = node.cast::<Waiting<'_, T>>().as_ref();
-        waiting.channel.fill(waiting.slot);
-        Node::unblock(node);
+        node.cast::<Waiting<T>>()
+            .as_ref()
+            .value
+            .get()
+            .write(Some(value));
+        waiter.unblock();
     }
 }
 
-/// A message that lies in its sender's frame, who waits until this is dropped.
-struct Lent<T>(NonNull<Message<T>>);
-
-impl<T> Drop for Lent<T> {
-    fn drop(&mut self) {
-        // SAFETY: made once for a message that was lent.
-        unsafe { Message::give_back(self.0) };
+impl<T, const N: usize> Channel<T, N> {
+    /// Takes the oldest message, if there is one.
+    #[inline(always)]
+    pub(crate) fn take(&self) -> Option<T> {
+        if N > 0 {
+            let value = self.buffer.pop()?;
+            if !self.senders.is_empty()
+                && let Some(next) = self.take_from_sender()
+            {
+                self.buffer.push(next);
+            }
+            return Some(value);
+        }
+        let (node, waiter) = self.senders.pop_if(&SENDER)?;
+        // SAFETY: just taken off the senders of this channel, as such a node.
+        Some(unsafe { Message::take(node, waiter) })
     }
-}
 
-impl<T> Channel<T> {
-    /// Takes the oldest message into an empty slot, if there is one.
-    fn fill(&self, slot: &Slot<T>) -> bool {
-        let Some(node) = self.senders.pop() else {
-            return false;
-        };
-        // SAFETY: just taken off the queue, which only holds messages.
-        unsafe {
-            match slot {
-                Slot::Move(value) => value.set(Message::take(node)),
-                Slot::InPlace(message) => message.set(Some(Message::lend(node))),
+    /// Takes a message from whoever waits longest to send, of whatever kind.
+    #[inline]
+    fn take_from_sender(&self) -> Option<T> {
+        loop {
+            if let Some((node, waiter)) = self.senders.pop_if(&SENDER) {
+                // SAFETY: just taken off the senders of this channel, as such a node.
+                return Some(unsafe { Message::take(node, waiter) });
+            }
+            let want = Cell::new(None);
+            let wanting = Showing::new(&self.want, &want);
+            let somebody = self.senders.wake_one();
+            drop(wanting);
+            match want.into_inner() {
+                None if somebody => {}
+                value => return value,
             }
         }
-        true
     }
 
-    /// Waits until the slot is full.
-    #[track_caller]
-    fn obtain(&self, slot: &Slot<T>) -> Result<(), RecvError> {
-        if self.fill(slot) {
-            return Ok(());
+    /// [`take`](Channel::take), where that had nothing: from an arm that sends, or being one that is woken to
+    /// receive.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_specially(&self) -> Option<T> {
+        match self.take_offer() {
+            Some(value) => Some(value),
+            None => self.take_from_sender(),
         }
-        if self.closed.get() {
-            return Err(RecvError::Closed);
+    }
+
+    /// Takes what is being sent, as an arm that is woken to receive it.
+    #[inline(always)]
+    pub(crate) fn take_offer(&self) -> Option<T> {
+        // SAFETY: an offer is shown as long as it is there, and nobody has a reference into it.
+        unsafe { self.offer.get().as_ref() }.and_then(Cell::take)
+    }
+
+    /// Whether `take_specially` might have something.
+    #[inline(always)]
+    pub(crate) fn is_special(&self) -> bool {
+        !self.senders.is_empty() || !self.offer.get().is_null()
+    }
+
+    /// Receives the oldest message, waiting for one if need be. A sender that waited goes on.
+    ///
+    /// # Errors
+    ///
+    /// The channel is or was closed and nothing is left in it, or the wire was interrupted; nothing was taken then.
+    /// Who was handed a message gets it, even if an interrupt came before it ran.
+    ///
+    /// # Panics
+    ///
+    /// Outside `run()`, unless there is a message or the channel is closed.
+    #[inline(always)]
+    #[track_caller]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        if let Some(value) = self.take() {
+            return Ok(value);
+        }
+        if (self.is_special() || self.closed.get())
+            && let Some(result) = self.recv_specially()
+        {
+            return result;
         }
         let waiting = pin!(Waiting {
-            // SAFETY: linked below only, as the first field of a `Waiting` that is pinned; `woken`
-            // does not block.
-            node: unsafe { Node::of_current_wire_calling(woken::<T>) },
-            channel: self,
-            slot,
+            // SAFETY: the function of a `RECEIVER` is none.
+            node: unsafe { Node::of_current_wire_calling(&RECEIVER) },
+            value: UnsafeCell::new(None),
         });
-        let waiting = waiting.as_ref();
+        let waiting = waiting.into_ref();
         loop {
             // SAFETY: the node is pinned because what it is in is, and unlinks itself when that
             // goes; the channel is borrowed for longer. Not linked: new, or woken for nothing.
@@ -101,105 +152,64 @@ impl<T> Channel<T> {
                 let node = Pin::map_unchecked(waiting, |waiting| &waiting.node);
                 self.receivers.push(node);
             }
-            let result = self.receivers.wait_for(&waiting.node, self.receiving());
-            // Whoever queues up here may have been woken by somebody without a message.
-            if slot.is_full() {
-                return Ok(());
+            let result = block_until(self.receiving_reason(), || waiting.is_filled());
+            if let Some(value) = waiting.take() {
+                // SAFETY: whoever fills it takes the node off first. Said for the compiler, who would look otherwise.
+                unsafe { assert_unchecked(!waiting.node.is_linked()) };
+                return Ok(value);
             }
-            result.map_err(RecvError::Interrupted)?;
-            if self.fill(slot) {
-                return Ok(());
-            }
-            if self.closed.get() {
-                return Err(RecvError::Closed);
+            if let Some(result) = self.nothing_came(&waiting.node, result) {
+                return result;
             }
         }
     }
 
-    /// Receives the oldest message, waiting for one if need be. Its sender goes on.
-    ///
-    /// # Errors
-    ///
-    /// The channel is or was closed, or the wire was interrupted; nothing was taken then. Who was
-    /// handed a message gets it, even if an interrupt came before it ran.
-    ///
-    /// # Panics
-    ///
-    /// Outside `run()`, unless somebody is sending or the channel is closed.
-    #[track_caller]
-    pub fn recv(&self) -> Result<T, RecvError> {
-        let slot = Slot::Move(Cell::new(None));
-        self.obtain(&slot)?;
-        match slot {
-            Slot::Move(value) => Ok(value.into_inner().expect("the slot is full")),
-            Slot::InPlace(_) => unreachable!(),
+    #[cold]
+    fn recv_specially(&self) -> Option<Result<T, RecvError>> {
+        match self.take_specially() {
+            Some(value) => Some(Ok(value)),
+            None if self.closed.get() => Some(Err(RecvError::Closed)),
+            None => None,
         }
     }
 
-    /// Receives the oldest message if somebody is sending.
+    /// What a wait for a sender came to that did not give a message.
+    #[cold]
+    pub(crate) fn nothing_came(
+        &self,
+        node: &Node,
+        result: Result<(), Interrupt>,
+    ) -> Option<Result<T, RecvError>> {
+        node.unlink();
+        if let Err(interrupt) = result {
+            return Some(Err(RecvError::Interrupted(interrupt)));
+        }
+        // Woken by the end of the channel, or by somebody without a message.
+        match self.take() {
+            Some(value) => Some(Ok(value)),
+            None => self.recv_specially(),
+        }
+    }
+
+    /// Receives the oldest message if there is one, or somebody is sending.
     ///
     /// # Errors
     ///
-    /// Nobody is, or the channel is closed.
+    /// There is none, or the channel is closed.
+    #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        let slot = Slot::Move(Cell::new(None));
-        self.fill(&slot);
-        match slot {
-            Slot::Move(value) => value.into_inner().ok_or(if self.closed.get() {
-                TryRecvError::Closed
-            } else {
-                TryRecvError::Empty
-            }),
-            Slot::InPlace(_) => unreachable!(),
+        if let Some(value) = self.take() {
+            return Ok(value);
         }
-    }
-
-    /// Receives the oldest message without moving it: `f` works on it in the sender's frame, and
-    /// the sender goes on, and drops what is left, when `f` has returned or panicked.
-    ///
-    /// Until then the sender cannot be cancelled, nor its deadlines end its wait; so `f` may wait
-    /// itself, but should not do so for long.
-    ///
-    /// ```
-    /// use wire_channel::Channel;
-    /// # use std::ptr::NonNull;
-    /// # use wire_core::{Stack, Wire, run, scope};
-    /// # fn stack() -> Stack<'static> {
-    /// #     #[repr(align(16))]
-    /// #     struct Memory([u8; 64 * 1024]);
-    /// #     let memory = Box::leak(Box::new(Memory([0; 64 * 1024])));
-    /// #     // SAFETY: leaked, aligned, used by nothing else, and ample for what runs here.
-    /// #     unsafe { Stack::from_raw(NonNull::from(&mut memory.0).cast(), 64 * 1024) }
-    /// # }
-    /// // A request with room for its answer, lent rather than moved.
-    /// struct Request<'a> { number: u64, answer: &'a mut u64 }
-    ///
-    /// let (requests, wire, mut answer) = (Channel::new(), Wire::new(), 0);
-    /// run(|| scope(|s| {
-    ///     s.spawn(&wire, stack(), "squares", || {
-    ///         requests.recv_with(|request: &mut Request| *request.answer = request.number.pow(2))
-    ///     }).unwrap().detach();
-    ///     requests.send(Request { number: 12, answer: &mut answer }).unwrap();
-    /// }));
-    /// assert_eq!(answer, 144);
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`recv`](Channel::recv).
-    ///
-    /// # Panics
-    ///
-    /// When `f` does; outside `run()`, unless somebody is sending or the channel is closed.
-    #[track_caller]
-    pub fn recv_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R, RecvError> {
-        let slot = Slot::InPlace(Cell::new(None));
-        self.obtain(&slot)?;
-        let Slot::InPlace(message) = slot else {
-            unreachable!()
-        };
-        let lent = Lent(message.get().expect("the slot is full"));
-        // SAFETY: lent to this call, and given back when `lent` goes, after `f`.
-        Ok(f(unsafe { Message::value(lent.0) }))
+        if self.is_special()
+            && let Some(value) = self.take_specially()
+        {
+            return Ok(value);
+        }
+        Err(if self.closed.get() {
+            TryRecvError::Closed
+        } else {
+            TryRecvError::Empty
+        })
     }
 }

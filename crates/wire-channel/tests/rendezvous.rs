@@ -54,7 +54,7 @@ fn send_to_one_that_waits_goes_on_at_once() {
         ch.send(1).unwrap();
         // It has it, though it has not run.
         assert_eq!(trace.take(), []);
-        assert_eq!(ch.try_send(2).unwrap_err().why, Refusal::NoReceiver);
+        assert_eq!(ch.try_send(2).unwrap_err().why, Refusal::Full);
         settle();
         assert_eq!(trace.take(), [Ok(1)]);
     });
@@ -90,7 +90,7 @@ fn try_forms_never_wait_for_the_other_side() {
     let refused = ch.try_send("back".into()).unwrap_err();
     assert_eq!(
         (refused.why, refused.into_value()),
-        (Refusal::NoReceiver, "back".into())
+        (Refusal::Full, "back".into())
     );
     run(|| {
         let sender = spawn("sender", || ch.send("one".into()));
@@ -375,7 +375,7 @@ fn strangers_in_the_queue_and_wakings_for_nothing_do_no_harm() {
 
         let stranger = spawn("stranger", || ch.queue().wait(wire_core::Reason::new(&ODD)));
         settle();
-        assert_eq!(ch.try_send(4).unwrap_err().why, Refusal::NoReceiver);
+        assert_eq!(ch.try_send(4).unwrap_err().why, Refusal::Full);
         assert_eq!(stranger.join().unwrap(), Ok(()));
         assert!(is_clear(ch));
     });

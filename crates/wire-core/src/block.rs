@@ -96,14 +96,35 @@ struct Unwind;
 #[track_caller]
 #[inline]
 pub fn block(reason: Reason) -> Result<(), Interrupt> {
-    block_as(State::Blocked, reason)
+    block_as(State::Blocked, reason, is_runnable)
+}
+
+/// [`block`] for a wait whose end shows: `Ok` at once if `over` says so when the wire goes on. Then somebody must have
+/// unblocked it, and not before it was so.
+///
+/// # Errors
+///
+/// As for `block`, unless it is over.
+///
+/// # Panics
+///
+/// Outside `run()`.
+#[track_caller]
+#[inline(always)]
+pub fn block_until(reason: Reason, over: impl FnOnce() -> bool) -> Result<(), Interrupt> {
+    block_as(State::Blocked, reason, over)
+}
+
+#[inline(always)]
+fn is_runnable() -> bool {
+    scheduler().current_or_outside().state.get() == State::Runnable
 }
 
 /// In line up to the switch and behind it: a call that is entered on one stack and left on another
 /// has its return predicted wrongly.
 #[track_caller]
 #[inline(always)]
-fn block_as(kind: State, reason: Reason) -> Result<(), Interrupt> {
+fn block_as(kind: State, reason: Reason, over: impl FnOnce() -> bool) -> Result<(), Interrupt> {
     let s = scheduler();
     let me = s.current_or_outside();
     if me.heed.get() != 0 || std::thread::panicking() {
@@ -117,13 +138,10 @@ fn block_as(kind: State, reason: Reason) -> Result<(), Interrupt> {
         },
     );
     s.switch_away(me);
-    // Asked for again, rather than kept: there are two registers that a switch keeps, and the caller
-    // has better use for them.
-    let me = s.current_or_outside();
-    if me.state.get() == State::Runnable {
+    if over() {
         return Ok(());
     }
-    not_unblocked(kind, me)
+    not_unblocked(kind)
 }
 
 /// Lists the current wire, which is about to block, if it is not; or says why it may not.
@@ -144,8 +162,9 @@ fn take_heed() -> Result<(), Interrupt> {
 /// Blocks on, if need be, a wire that goes on without having been unblocked.
 #[cold]
 #[inline(never)]
-fn not_unblocked(kind: State, me: &Wire) -> Result<(), Interrupt> {
+fn not_unblocked(kind: State) -> Result<(), Interrupt> {
     let s = scheduler();
+    let me = s.current_or_outside();
     loop {
         match me.state.get() {
             State::Runnable => return Ok(()),
@@ -188,21 +207,24 @@ pub(crate) fn block_shielded(reason: Reason) {
 /// is left as it is; one that an interrupt has woken but that has not run yet will see this instead.
 #[inline]
 pub(crate) fn unblock(wire: &Wire) {
-    match wire.state.get() {
-        State::Blocked | State::Suspended => {
-            wire.state.set(State::Runnable);
-            scheduler().push(wire);
-            trace::woken(wire);
-        }
-        state => unblock_specially(wire, state),
+    // One comparison for what is nearly always so.
+    if wire.state.get() == State::Blocked {
+        wire.state.set(State::Runnable);
+        scheduler().push(wire);
+        trace::woken(wire);
+    } else {
+        unblock_specially(wire);
     }
 }
 
 #[cold]
-fn unblock_specially(wire: &Wire, state: State) {
-    match state {
-        State::Parked => {
-            unpark();
+#[inline(never)]
+fn unblock_specially(wire: &Wire) {
+    match wire.state.get() {
+        state @ (State::Suspended | State::Parked) => {
+            if state == State::Parked {
+                unpark();
+            }
             wire.state.set(State::Runnable);
             scheduler().push(wire);
             trace::woken(wire);
@@ -336,7 +358,7 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 #[track_caller]
 #[inline]
 pub fn suspend() -> Result<(), Interrupt> {
-    block_as(State::Suspended, Reason::new(&SUSPENDED))
+    block_as(State::Suspended, Reason::new(&SUSPENDED), is_runnable)
 }
 
 /// Makes a wire go on that suspended itself; any other is left alone.

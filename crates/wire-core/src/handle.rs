@@ -7,6 +7,7 @@ use core::ptr::NonNull;
 use std::any::Any;
 
 use crate::block::{self, Interrupt};
+use crate::queue::WaitQueue;
 use crate::reason::{Kind, Reason};
 use crate::scheduler::scheduler;
 use crate::spawn::{Outcome, discard};
@@ -80,7 +81,18 @@ impl<'m, T> JoinHandle<'m, T> {
         if wire.state.get() == State::Ended {
             return Ok(());
         }
-        wire.joiners().wait(Reason::on(&JOIN, wire))
+        wire.joiners().wait(self.join_reason())
+    }
+
+    /// Where those stand who wait for the wire's end: for waiting for that or something else, as wire-wait does. All are
+    /// woken when the handle [is finished](JoinHandle::is_finished).
+    pub fn joiners(&self) -> &WaitQueue {
+        self.wire().joiners()
+    }
+
+    /// What reports say of a wire that waits for the end of this one.
+    pub fn join_reason(&self) -> Reason {
+        Reason::on(&JOIN, self.wire.as_ptr())
     }
 
     /// Waits until the wire is over and gives its result. Allocates nothing.

@@ -128,11 +128,11 @@ mod walk;
 mod wire;
 mod wire_local;
 
-pub use block::{Interrupt, block, check_interrupt, shield, suspend};
+pub use block::{Interrupt, block, block_until, check_interrupt, shield, suspend};
 pub use block_on::block_on;
 pub use handle::{Handle, JoinError, JoinHandle, Payload};
 pub use local::{Local, WrongThread};
-pub use queue::{Node, WaitQueue};
+pub use queue::{Node, OnWake, WaitQueue, Waiter};
 pub use reason::{Kind, Reason};
 pub use request::request_dump;
 pub use run::{RunError, Runtime, run};
@@ -168,6 +168,11 @@ pub mod outside {
     #[track_caller]
     pub fn with_timer<T>(f: impl FnOnce(&Timer) -> T) -> T {
         f(crate::timer::of(scheduler().current_or_panic()))
+    }
+
+    /// A number without a pattern, for choices between equals. Each thread has the same sequence.
+    pub fn draw() -> u32 {
+        scheduler().draw()
     }
 
     /// Makes a blocked wire runnable. What it waited for, it finds out itself.

@@ -72,6 +72,7 @@ pub(crate) struct Scheduler {
     pub(crate) walkers: Cell<*const Walker>,
     dumps: Seen,
     pub(crate) on_stuck: Cell<Option<OnStuck>>,
+    lots: Cell<u64>,
 }
 
 thread_local! {
@@ -114,7 +115,16 @@ impl Scheduler {
             walkers: Cell::new(ptr::null()),
             dumps: Seen::new(),
             on_stuck: Cell::new(None),
+            lots: Cell::new(0),
         }
+    }
+
+    /// The next of a sequence of numbers without a pattern (Knuth's linear congruential generator).
+    pub(crate) fn draw(&self) -> u32 {
+        let next = self.lots.get().wrapping_mul(6_364_136_223_846_793_005);
+        let next = next.wrapping_add(1_442_695_040_888_963_407);
+        self.lots.set(next);
+        (next >> 32) as u32
     }
 
     /// The running wire.

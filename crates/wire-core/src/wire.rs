@@ -248,12 +248,13 @@ impl Wire {
     /// The running wire is about to block.
     #[inline(always)]
     pub(crate) fn blocks(&self, kind: State, wait: Wait) {
+        let details = self.details();
         self.state.set(kind);
         // The state is reason enough of one that suspends itself, which is to cost little.
         if kind != State::Suspended {
-            self.details().reason.set(MaybeUninit::new(wait.reason));
+            details.reason.set(MaybeUninit::new(wait.reason));
         }
-        self.details().since.set(MaybeUninit::new(wait.since));
+        details.since.set(MaybeUninit::new(wait.since));
     }
 
     /// A blocked wire goes on, or might, without having been unblocked.

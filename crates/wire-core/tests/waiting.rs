@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 
 use common::{Log, reason, spawn, stack, wire};
 use wire_core::outside::unblock;
-use wire_core::{Interrupt, Node, WaitQueue, block, check_interrupt, run, yield_now};
+use wire_core::{Interrupt, Node, OnWake, WaitQueue, block, check_interrupt, run, yield_now};
 
 fn queue() -> &'static WaitQueue {
     Box::leak(Box::default())
@@ -92,10 +92,11 @@ fn a_node_may_call_a_function_instead() {
         assert!(!called.node.is_linked());
         called.count.set(called.count.get() + 1);
     }
+    static CALL: OnWake = OnWake::call(call);
     let queue = queue();
     let called = pin!(Called {
         // SAFETY: it is linked only below, as the first field of a `Called`.
-        node: unsafe { Node::calling(call) },
+        node: unsafe { Node::calling(&CALL) },
         count: Cell::new(0),
     });
     let called = called.as_ref();

@@ -5,7 +5,7 @@ use core::fmt;
 
 use wire_core::{Interrupt, Kind, Reason, WaitQueue, check_interrupt};
 
-use crate::take::WireId;
+use crate::take::{Take, WireId, wait_to_take};
 
 static ONCE: Kind = Kind::new("once");
 
@@ -21,7 +21,7 @@ static ONCE: Kind = Kind::new("once");
 /// ```
 pub struct OnceCell<T> {
     value: Place<T>,
-    /// Who makes the value.
+    /// Who makes the value, or is about to.
     maker: Cell<WireId>,
     waiting: WaitQueue,
 }
@@ -46,8 +46,8 @@ impl<T> OnceCell<T> {
     ///
     /// # Errors
     ///
-    /// The interrupt that came first, if another wire makes it. Errors of making are for `T`, or for
-    /// [`get_or_try_init`](OnceCell::get_or_try_init).
+    /// The interrupt that came first, if another wire makes it. Whose turn it is to try does so, even if an interrupt came
+    /// before it ran. Errors of making are for `T`, or for [`get_or_try_init`](OnceCell::get_or_try_init).
     ///
     /// # Panics
     ///
@@ -76,13 +76,7 @@ impl<T> OnceCell<T> {
         &self,
         make: impl FnOnce() -> Result<T, E>,
     ) -> Result<Result<&T, E>, Interrupt> {
-        loop {
-            if let Some(value) = self.get() {
-                return Ok(Ok(value));
-            }
-            if self.maker.get() == WireId::NONE {
-                break;
-            }
+        if !self.take_for(WireId::current()) {
             if let Err(interrupt @ Interrupt::Unwinding) = check_interrupt() {
                 return Err(interrupt);
             }
@@ -90,9 +84,13 @@ impl<T> OnceCell<T> {
                 self.maker.get() != WireId::current(),
                 "what makes a value asked for that value, so it would wait for itself"
             );
-            self.waiting.wait(Reason::on(&ONCE, self))?;
+            wait_to_take(self, Reason::on(&ONCE, self))?;
         }
-        /// Ends the making, however it went.
+        if let Some(value) = self.get() {
+            return Ok(Ok(value));
+        }
+        /// Ends the making, however it went. Being woken is taking it on, so that nobody makes or sets a value before
+        /// the next one runs: those behind it would not be told of that.
         struct Making<'a, T>(&'a OnceCell<T>);
         impl<T> Drop for Making<'_, T> {
             fn drop(&mut self) {
@@ -104,7 +102,6 @@ impl<T> OnceCell<T> {
                 }
             }
         }
-        self.maker.set(WireId::current());
         let _making = Making(self);
         Ok(make().map(|value| self.value.get_or_init(|| value)))
     }
@@ -125,6 +122,24 @@ impl<T> OnceCell<T> {
     /// The value, for good.
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
+    }
+}
+
+/// Either there is the value, or it is for the one that takes this to make it.
+impl<T> Take for OnceCell<T> {
+    fn take_for(&self, wire: WireId) -> bool {
+        if self.value.get().is_some() {
+            return true;
+        }
+        let free = self.maker.get() == WireId::NONE;
+        if free {
+            self.maker.set(wire);
+        }
+        free
+    }
+
+    fn waiting(&self) -> &WaitQueue {
+        &self.waiting
     }
 }
 

@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 
-use wire_core::{Interrupt, Node, Reason, WaitQueue, outside};
+use wire_core::{Interrupt, Node, OnWake, Reason, WaitQueue, outside};
 
 /// Something to take.
 pub(crate) trait Take {
@@ -69,7 +69,7 @@ pub(crate) fn wait_to_take<S: Take>(source: &S, reason: Reason) -> Result<(), In
     let waiting = pin!(Waiting {
         // SAFETY: linked below only, as the first field of a `Waiting` that is pinned; `woken` does
         // not block.
-        node: unsafe { Node::of_current_wire_calling(woken::<S>) },
+        node: unsafe { Node::of_current_wire_calling(const { &OnWake::call(woken::<S>) }) },
         source,
         wire: WireId::current(),
         taken: Cell::new(false),

@@ -72,6 +72,27 @@ fn if_making_fails_panics_or_is_cancelled_the_next_one_tries() {
 }
 
 #[test]
+fn nobody_comes_in_before_the_one_that_tries_next() {
+    let cell = leak(OnceCell::new());
+    run(|| {
+        let fails = spawn("fails", || {
+            let result = cell.get_or_try_init(|| suspend().map_or(Err(()), |()| Err(())));
+            assert_eq!(result, Ok(Err(())));
+            // The next one has not run yet, and others wait behind it.
+            assert_eq!(cell.set(9), Err(9));
+            cell.get_or_init(|| 8).copied()
+        });
+        let [next, behind] =
+            [1, 2].map(|value| spawn("waits", move || cell.get_or_init(|| value).copied()));
+        settle();
+        fails.handle().resume();
+        for wire in [fails, next, behind] {
+            assert_eq!(wire.join().unwrap(), Ok(1));
+        }
+    });
+}
+
+#[test]
 fn an_interrupt_ends_the_wait_for_another_ones_making() {
     let cell = leak(OnceCell::new());
     run(|| {

@@ -1,8 +1,6 @@
 //! Waiting for the first of several arms.
 
-use core::pin::pin;
-
-use wire_core::{Interrupt, Kind, Node, Reason, block};
+use wire_core::{Interrupt, Kind, Reason, block_until, outside};
 
 use crate::arm::{Arm, Group, Joined, on};
 use crate::source::Source;
@@ -12,9 +10,9 @@ static ANY: Kind = Kind::new("first of several");
 /// Waits for the first of `arms` and gives what its function made of the item.
 ///
 /// Of several that are ready at the start, the first in the slice wins, and the wire does not wait
-/// at all; so an arm that is always ready starves those behind it. Who waits is served in its turn
-/// by each source. An arm that did not win has taken nothing. With no arms at all this waits until
-/// it is interrupted.
+/// at all; so an arm that is always ready starves those behind it, where [`wait_fair`] draws lots. Who waits
+/// is served in its turn by each source. An arm that did not win has taken nothing. With no arms at all this
+/// waits until it is interrupted.
 ///
 /// # Errors
 ///
@@ -26,43 +24,85 @@ static ANY: Kind = Kind::new("first of several");
 ///
 /// Outside `run()`, unless an arm is ready; if an arm is there twice, or is part of a wait under way
 /// in another wire; when the function of the winning arm does.
+#[inline]
 #[track_caller]
 pub fn wait_any<T>(arms: &[&dyn Arm<T>]) -> Result<T, Interrupt> {
+    wait_from(arms, 0)
+}
+
+/// [`wait_any`] that prefers no arm: of several that are ready at the start, each may win, by a draw as in Go's
+/// `select`. The draw is the same in each run of a program.
+///
+/// ```
+/// use wire_wait::{Wakeup, on, wait_fair};
+///
+/// let (left, right) = (Wakeup::new(), Wakeup::new());
+/// left.resume();
+/// right.resume();
+/// let mut wins = [0, 0];
+/// wire_core::run(|| {
+///     for _ in 0..1000 {
+///         wins[wait_fair(&[&on(&left, |()| 0), &on(&right, |()| 1)]).unwrap()] += 1;
+///     }
+/// });
+/// assert!(wins[0] > 400 && wins[1] > 400);
+/// ```
+///
+/// # Errors
+///
+/// As for [`wait_any`].
+///
+/// # Panics
+///
+/// As for [`wait_any`].
+#[inline]
+#[track_caller]
+pub fn wait_fair<T>(arms: &[&dyn Arm<T>]) -> Result<T, Interrupt> {
+    wait_from(arms, draw(arms.len()))
+}
+
+/// In line, like `block`: a call that is entered on one stack and left on another has its return predicted wrongly.
+#[inline(always)]
+#[track_caller]
+fn wait_from<T>(arms: &[&dyn Arm<T>], first: usize) -> Result<T, Interrupt> {
     let group = Group::new(arms);
     let joined = Joined::new(&group);
-    let winner = match group.ask() {
+    let winner = match group.ask(first) {
         Some(winner) => winner,
         None => wait_for(&group)?,
     };
-    drop(joined);
+    joined.leave_unlinked();
     Ok(arms[winner].finish())
 }
 
+#[inline(always)]
 #[track_caller]
 fn wait_for<T>(group: &Group<'_, T>) -> Result<usize, Interrupt> {
     let reason = match group.arms {
         [arm] => arm.reason(),
         _ => Reason::new(&ANY),
     };
-    let me = pin!(Node::of_current_wire());
-    group.set_waiter(&me);
+    group.set_waiter();
     loop {
-        for arm in group.arms {
-            arm.link();
-        }
-        let result = block(reason);
+        group.link();
+        let result = block_until(reason, || group.winner().is_some());
         if let Some(winner) = group.winner() {
             return Ok(winner);
         }
         result?;
         // A source was woken that then had nothing.
-        if let Some(winner) = group.ask() {
+        if let Some(winner) = group.ask_again() {
             return Ok(winner);
         }
     }
 }
 
-/// [`wait_any`] that does not wait: `None` if no arm is ready.
+/// One of so many, each as likely as any other.
+fn draw(count: usize) -> usize {
+    ((u64::from(outside::draw()) * count as u64) >> 32) as usize
+}
+
+/// [`wait_any`] that does not wait: `None` if no arm is ready. The `default` of Go's `select`.
 ///
 /// # Panics
 ///
@@ -70,9 +110,24 @@ fn wait_for<T>(group: &Group<'_, T>) -> Result<usize, Interrupt> {
 /// does.
 #[track_caller]
 pub fn try_any<T>(arms: &[&dyn Arm<T>]) -> Option<T> {
+    try_from(arms, 0)
+}
+
+/// [`try_any`] that prefers no arm; see [`wait_fair`].
+///
+/// # Panics
+///
+/// As for [`try_any`].
+#[track_caller]
+pub fn try_fair<T>(arms: &[&dyn Arm<T>]) -> Option<T> {
+    try_from(arms, draw(arms.len()))
+}
+
+#[track_caller]
+fn try_from<T>(arms: &[&dyn Arm<T>], first: usize) -> Option<T> {
     let group = Group::new(arms);
     let joined = Joined::new(&group);
-    let winner = group.ask()?;
+    let winner = group.ask(first)?;
     drop(joined);
     Some(arms[winner].finish())
 }

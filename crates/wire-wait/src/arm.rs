@@ -23,14 +23,28 @@
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 
-use wire_core::{Node, Reason, outside::without_wire};
+use wire_core::outside::{self, without_wire};
+use wire_core::{Node, OnWake, Reason, WaitQueue, Wire};
 
 use crate::source::Source;
 
 const NOBODY: usize = usize::MAX;
+
+/// What every arm begins with, so that a wait can do most of what it does with its arms by itself.
+#[repr(C)]
+pub(crate) struct Head {
+    /// First, so that its address is the arm's.
+    node: Node,
+    /// The group the arm belongs to, of a lifetime that no type here can name; or null.
+    group: Cell<*const ()>,
+    index: Cell<usize>,
+    /// The queue of its source, when that was asked last and had nothing.
+    queue: Cell<*const WaitQueue>,
+}
 
 /// The arms of one wait.
 pub(crate) struct Group<'g, T> {
@@ -40,11 +54,12 @@ pub(crate) struct Group<'g, T> {
     /// A source is being asked, perhaps by foreign code; another arm that is woken meanwhile must
     /// not decide the wait as well.
     busy: Cell<bool>,
-    /// A node of the wire that waits, while arms are linked.
-    waiter: Cell<*const Node>,
+    /// The wire that waits, while arms are linked.
+    waiter: Cell<*const Wire>,
 }
 
 impl<'g, T> Group<'g, T> {
+    #[inline(always)]
     pub(crate) fn new(arms: &'g [&'g dyn Arm<T>]) -> Self {
         Group {
             arms,
@@ -54,22 +69,61 @@ impl<'g, T> Group<'g, T> {
         }
     }
 
+    #[inline(always)]
+    fn heads(&self) -> impl Iterator<Item = &'g Head> {
+        self.arms.iter().map(|&arm| head(arm))
+    }
+
+    #[inline(always)]
     pub(crate) fn winner(&self) -> Option<usize> {
         Some(self.winner.get()).filter(|&winner| winner != NOBODY)
     }
 
     /// Names the wire that `woken` makes runnable.
-    pub(crate) fn set_waiter(&self, node: &Node) {
-        self.waiter.set(node);
+    #[inline(always)]
+    pub(crate) fn set_waiter(&self) {
+        self.waiter.set(outside::current());
     }
 
-    /// Asks all sources in their order, until one has something.
-    pub(crate) fn ask(&self) -> Option<usize> {
+    /// Asks all sources in their order, beginning with one of them, until one has something.
+    #[inline(always)]
+    pub(crate) fn ask(&self, first: usize) -> Option<usize> {
         self.busy.set(true);
-        let winner = self.arms.iter().position(|arm| arm.take());
+        let (before, after) = self.arms.split_at(first);
+        let winner = match after.iter().position(|arm| arm.take()) {
+            Some(index) => Some(first + index),
+            None => before.iter().position(|arm| arm.take()),
+        };
         self.busy.set(false);
         self.winner.set(winner.unwrap_or(NOBODY));
         winner
+    }
+
+    /// [`ask`](Group::ask) with arms linked: if there is a winner, no longer.
+    #[cold]
+    pub(crate) fn ask_again(&self) -> Option<usize> {
+        let winner = self.ask(0)?;
+        self.unlink();
+        Some(winner)
+    }
+
+    /// Puts all arms that are in no queue into those of their sources, who were just asked.
+    #[inline(always)]
+    pub(crate) fn link(&self) {
+        for head in self.heads() {
+            if !head.node.is_linked() {
+                // SAFETY: the arm is part of a group, whose `Joined` borrows it: it stays where it is, and that
+                // unlinks the node before the borrow ends. The queue is the source's, borrowed for longer.
+                unsafe { (*head.queue.get()).push(Pin::new_unchecked(&head.node)) };
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn unlink(&self) {
+        for head in self.heads() {
+            head.node.unlink();
+        }
     }
 
     fn address(&self) -> *const () {
@@ -77,28 +131,60 @@ impl<'g, T> Group<'g, T> {
     }
 }
 
+/// The head of an arm, which needs no call.
+#[inline(always)]
+fn head<'a, T>(arm: &'a (dyn Arm<T> + 'a)) -> &'a Head {
+    // SAFETY: arms begin with their heads (`Steps`).
+    unsafe { &*ptr::from_ref(arm).cast::<Head>() }
+}
+
 /// The arms of a group belong to it: until this is dropped, and to no other.
 pub(crate) struct Joined<'g, T>(&'g Group<'g, T>);
 
 impl<'g, T> Joined<'g, T> {
+    #[inline(always)]
     #[track_caller]
     pub(crate) fn new(group: &'g Group<'g, T>) -> Self {
         // First, so that it also takes out those that did join if another cannot.
         let joined = Joined(group);
-        for (index, arm) in group.arms.iter().enumerate() {
-            assert!(
-                arm.join(group.address(), index),
-                "an arm can be in one wait at a time, and only once"
-            );
+        for (index, head) in group.heads().enumerate() {
+            if !head.group.get().is_null() {
+                refuse();
+            }
+            head.group.set(group.address());
+            head.index.set(index);
         }
         joined
     }
 }
 
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn refuse() -> ! {
+    panic!("an arm can be in one wait at a time, and only once")
+}
+
+impl<T> Joined<'_, T> {
+    /// Ends it where no arm is linked: none ever was, or an arm has won, and the others were unlinked with that.
+    #[inline(always)]
+    pub(crate) fn leave_unlinked(self) {
+        for head in self.0.heads() {
+            debug_assert!(!head.node.is_linked());
+            head.group.set(ptr::null());
+        }
+        mem::forget(self);
+    }
+}
+
 impl<T> Drop for Joined<'_, T> {
+    #[inline(always)]
     fn drop(&mut self) {
-        for arm in self.0.arms {
-            arm.leave(self.0.address());
+        for head in self.0.heads() {
+            if ptr::eq(head.group.get(), self.0.address()) {
+                head.node.unlink();
+                head.group.set(ptr::null());
+            }
         }
     }
 }
@@ -107,16 +193,13 @@ pub(crate) mod steps {
     use super::Reason;
 
     /// What a wait does with its arms.
-    pub trait Steps<T> {
-        /// Makes the arm part of `group`, unless it is part of one.
-        fn join(&self, group: *const (), index: usize) -> bool;
-        /// Ends that, if it is this group.
-        fn leave(&self, group: *const ());
-        /// Puts the arm into its source's queue, unless it is there.
-        fn link(&self);
-        /// Takes it out, if it is there.
-        fn unlink(&self);
-        /// Takes an item into the arm, if the source has one.
+    ///
+    /// # Safety
+    ///
+    /// The arm is `repr(C)` and its first field is a [`Head`](super::Head), and nothing but this crate changes that. If
+    /// `take` says no, the head's queue is that of the source, good for as long as the arm is borrowed.
+    pub unsafe trait Steps<T> {
+        /// Takes an item into the arm, if the source has one; otherwise sets the head's queue.
         fn take(&self) -> bool;
         /// What the arm's function makes of the item taken.
         fn finish(&self) -> T;
@@ -132,12 +215,8 @@ pub trait Arm<T>: Steps<T> {}
 /// The [`Arm`] that waits for a source; see [`on`].
 #[repr(C)]
 pub struct On<'a, S: Source + ?Sized, F, T> {
-    /// First, so that its address is the arm's.
-    node: Node,
+    head: Head,
     source: &'a S,
-    /// The group the arm belongs to, of a lifetime that no type here can name; or null.
-    group: Cell<*const ()>,
-    index: Cell<usize>,
     item: Cell<Option<S::Item>>,
     /// Taken out while it runs.
     function: Cell<Option<F>>,
@@ -148,18 +227,22 @@ pub struct On<'a, S: Source + ?Sized, F, T> {
 ///
 /// `f` runs in the wire that waited, after the wait, and may do as it likes. The arm can be used
 /// again and again, in one wait at a time.
+#[inline]
 pub fn on<S, F, T>(source: &S, f: F) -> On<'_, S, F, T>
 where
     S: Source + ?Sized,
     F: FnMut(S::Item) -> T,
 {
     On {
-        // SAFETY: whenever the node is linked, so by `link`, it is the first field of an `On` of
-        // these types that stays where it is; `woken` does not block.
-        node: unsafe { Node::calling(woken::<S, F, T>) },
+        head: Head {
+            // SAFETY: whenever the node is linked, so by `Group::link`, it is the first field of an `On` of
+            // these types that stays where it is; `woken` does not block.
+            node: unsafe { Node::calling(const { &OnWake::call(woken::<S, F, T>) }) },
+            group: Cell::new(ptr::null()),
+            index: Cell::new(0),
+            queue: Cell::new(ptr::null()),
+        },
         source,
-        group: Cell::new(ptr::null()),
-        index: Cell::new(0),
         item: Cell::new(None),
         function: Cell::new(Some(f)),
         result: PhantomData,
@@ -173,47 +256,33 @@ where
 {
 }
 
-impl<S, F, T> Steps<T> for On<'_, S, F, T>
+// SAFETY: the head is first. `take` sets its queue to that of the source, whose borrow the arm holds.
+unsafe impl<S, F, T> Steps<T> for On<'_, S, F, T>
 where
     S: Source + ?Sized,
     F: FnMut(S::Item) -> T,
 {
-    fn join(&self, group: *const (), index: usize) -> bool {
-        let free = self.group.get().is_null();
-        if free {
-            self.group.set(group);
-            self.index.set(index);
-        }
-        free
-    }
-
-    fn leave(&self, group: *const ()) {
-        if ptr::eq(self.group.get(), group) {
-            self.node.unlink();
-            self.group.set(ptr::null());
-        }
-    }
-
-    fn link(&self) {
-        if !self.node.is_linked() {
-            // SAFETY: only called while the arm is part of a group, that is while its `Joined`
-            // borrows it: it stays where it is, and `leave` unlinks the node before that ends. The
-            // queue is the source's, borrowed for longer.
-            unsafe { self.source.queue().push(Pin::new_unchecked(&self.node)) };
-        }
-    }
-
-    fn unlink(&self) {
-        self.node.unlink();
-    }
-
+    #[inline]
     fn take(&self) -> bool {
-        let item = without_wire(|| self.source.try_take());
+        let ask = || {
+            let item = self.source.try_take();
+            if item.is_none() {
+                self.head.queue.set(self.source.queue());
+            }
+            item
+        };
+        let item = match self.source.never_waits() {
+            Some(_) => ask(),
+            None => without_wire(ask),
+        };
         let taken = item.is_some();
-        self.item.set(item);
+        if taken {
+            self.item.set(item);
+        }
         taken
     }
 
+    #[inline]
     fn finish(&self) -> T {
         let item = self.item.take().expect("an arm that won has its item");
         let mut function = self
@@ -238,7 +307,7 @@ impl<T> Drop for Asking<'_, T> {
     fn drop(&mut self) {
         self.0.busy.set(false);
         // SAFETY: the waiter is set while arms are linked, and one was; the wire is in `wait_any`.
-        unsafe { Node::unblock(NonNull::from(&*self.0.waiter.get())) };
+        outside::unblock(unsafe { &*self.0.waiter.get() });
     }
 }
 
@@ -253,11 +322,11 @@ where
     S: Source + ?Sized,
     F: FnMut(S::Item) -> T,
 {
-    // SAFETY: by contract; the node is the first field. The arm was linked, so it is in a group,
+    // SAFETY: by contract; the head is the first field, and the node its. The arm was linked, so it is in a group,
     // whose `wait_any` borrows it and does not go on before somebody has run that wire.
     let (arm, group) = unsafe {
         let arm = node.cast::<On<'_, S, F, T>>().as_ref();
-        (arm, &*arm.group.get().cast::<Group<'_, T>>())
+        (arm, &*arm.head.group.get().cast::<Group<'_, T>>())
     };
     if group.busy.get() || group.winner().is_some() {
         // Whoever is busy with it makes the wire go on, and that one links this arm again.
@@ -266,10 +335,8 @@ where
     group.busy.set(true);
     let asking = Asking(group);
     if arm.take() {
-        group.winner.set(arm.index.get());
-        for arm in group.arms {
-            arm.unlink();
-        }
+        group.winner.set(arm.head.index.get());
+        group.unlink();
     }
     drop(asking);
 }
@@ -277,7 +344,7 @@ where
 impl<S: Source + ?Sized, F, T> fmt::Debug for On<'_, S, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("On")
-            .field("node", &self.node)
+            .field("node", &self.head.node)
             .finish_non_exhaustive()
     }
 }

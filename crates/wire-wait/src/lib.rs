@@ -33,6 +33,17 @@
 //! }));
 //! ```
 //!
+//! | | |
+//! |---|---|
+//! | [`wait_any`] | the first that becomes ready; of several that are, the first named |
+//! | [`wait_fair`] | of several that are ready, any, by a draw, as in Go's `select` |
+//! | [`try_any`], [`try_fair`] | one that is ready, or none, at once: Go's `default` |
+//! | [`wait`], [`wait_two`] | one source, two of them |
+//!
+//! Sources are wake-ups and [join handles](wire_core::JoinHandle) here, channels (either side) in wire-channel, locks in
+//! wire-lock, descriptors, timers and signals in wire-fd. A deadline around a wait is `wire_fd::timeout`, as for all that
+//! waits. Arms can be made once and used in every turn of a loop. There is no macro: what it could save is `&on(…)`.
+//!
 //! # Nothing is lost
 //!
 //! A wait is decided by the wire that makes a source ready, on the spot: it takes from the source
@@ -54,8 +65,8 @@ mod arm;
 mod source;
 mod wakeup;
 
-pub use any::{Either, try_any, wait, wait_any, wait_two};
+pub use any::{Either, try_any, try_fair, wait, wait_any, wait_fair, wait_two};
 pub use arm::{Arm, On, on};
-pub use source::Source;
+pub use source::{NeverWaits, Source};
 pub use wakeup::Wakeup;
 pub use wire_core;

@@ -1,6 +1,6 @@
 //! What can be waited for, as one crate offers it and another waits for it.
 
-use wire_core::{Kind, Reason, WaitQueue};
+use wire_core::{JoinHandle, Kind, Reason, WaitQueue};
 
 static SOURCE: Kind = Kind::new("source");
 
@@ -62,8 +62,55 @@ pub trait Source {
     /// Where those stand who wait for the source.
     fn queue(&self) -> &WaitQueue;
 
+    /// That nothing this source does waits, where somebody has promised it; asking it takes less then.
+    fn never_waits(&self) -> Option<NeverWaits> {
+        None
+    }
+
     /// What reports say of a wire that waits for this source alone.
     fn reason(&self) -> Reason {
         Reason::on(&SOURCE, core::ptr::from_ref(self).cast::<()>())
+    }
+}
+
+/// The promise that a [`Source`] does not wait when it is asked, nor run code that might.
+///
+/// Without it the source is asked as in a thread without wires, so that an attempt panics.
+#[derive(Debug)]
+pub struct NeverWaits(());
+
+impl NeverWaits {
+    /// Promises it for the source that returns this.
+    ///
+    /// # Safety
+    ///
+    /// Its `try_take` and `queue` block no wire, start none and do not yield, in no way and whatever happens; and they
+    /// run no code that anybody else supplies, be it a destructor. Waking others does not count, as that does not
+    /// run them.
+    pub const unsafe fn promise() -> NeverWaits {
+        NeverWaits(())
+    }
+}
+
+/// Waiting for the end of a wire as one of several things. Its result is [joined](JoinHandle::join) for afterwards,
+/// without waiting.
+impl<T> Source for JoinHandle<'_, T> {
+    type Item = ();
+
+    fn try_take(&self) -> Option<()> {
+        self.is_finished().then_some(())
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        self.joiners()
+    }
+
+    fn never_waits(&self) -> Option<NeverWaits> {
+        // SAFETY: both look at the wire, and that is all.
+        Some(unsafe { NeverWaits::promise() })
+    }
+
+    fn reason(&self) -> Reason {
+        self.join_reason()
     }
 }

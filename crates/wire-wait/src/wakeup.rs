@@ -5,7 +5,7 @@ use core::fmt;
 
 use wire_core::{Interrupt, Kind, Reason, WaitQueue};
 
-use crate::source::Source;
+use crate::source::{NeverWaits, Source};
 
 static WAKEUP: Kind = Kind::new("wake-up");
 
@@ -99,6 +99,11 @@ impl Source for Wakeup {
 
     fn queue(&self) -> &WaitQueue {
         &self.waiting
+    }
+
+    fn never_waits(&self) -> Option<NeverWaits> {
+        // SAFETY: both look at the wake-up, and that is all.
+        Some(unsafe { NeverWaits::promise() })
     }
 
     fn reason(&self) -> Reason {

@@ -4,12 +4,12 @@ use std::borrow::BorrowMut;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
+use bench_harness::{Plan, stamp};
 use corosensei::stack::{DefaultStack, Stack, StackPointer};
 use corosensei::{Coroutine, CoroutineResult, ScopedCoroutine};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 
 use super::{Work, job};
-use crate::{Plan, stamp};
 
 pub(super) const CONFIGURATION: &str =
     "VecDeque<Coroutine>; DefaultStack of 16 KiB with its guard page";

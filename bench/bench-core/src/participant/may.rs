@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bench_harness::{Plan, stamp};
 use may::coroutine::{self, Coroutine};
 
 use super::{Work, job};
-use crate::{Plan, stamp};
 
-pub(super) const CONFIGURATION: &str = "one worker, default features off (no work stealing), its \
+pub const CONFIGURATION: &str = "one worker, default features off (no work stealing), its \
      default stacks (32 KiB); Builder::spawn_local to create, park and unpark for suspend + resume";
 
 pub(super) fn measure(work: Work, plan: Plan) {
@@ -19,12 +19,12 @@ pub(super) fn measure(work: Work, plan: Plan) {
 }
 
 /// Everything happens on the worker: from another thread, each start would be a message.
-pub(super) fn in_coroutine(f: impl FnOnce() + Send + 'static) {
+pub fn in_coroutine(f: impl FnOnce() + Send + 'static) {
     may::config().set_workers(1);
     may::go!(f).join().expect("no panic");
 }
 
-pub(super) fn yields(coroutines: usize, each: Plan, note: impl Fn(usize) + Copy + Send + 'static) {
+pub fn yields(coroutines: usize, each: Plan, note: impl Fn(usize) + Copy + Send + 'static) {
     let start = |number| {
         may::go!(move || {
             let yields = |times| {

@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 
+use bench_harness::Plan;
+
 use super::{corosensei, may, tokio, wires};
-use crate::Plan;
 
 const PLAN: Plan = Plan {
     operations: 5,

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, OnceLock};
 use std::thread::{self, Builder, JoinHandle, Thread};
 
+use bench_harness::{Plan, stamp};
+
 use super::{Work, job};
-use crate::{Plan, stamp};
 
 pub(super) const CONFIGURATION: &str =
     "std::thread with stacks of 64 KiB; park and unpark for suspend + resume";

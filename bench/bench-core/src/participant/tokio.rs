@@ -4,14 +4,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use bench_harness::{Plan, stamp};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::{self, LocalSet};
 
 use super::{Work, job};
-use crate::{Plan, stamp};
 
-pub(super) const CONFIGURATION: &str = "current_thread without drivers, event_interval 1,000,000; a \
+pub const CONFIGURATION: &str = "current_thread without drivers, event_interval 1,000,000; a \
      yield wakes its own task (task::yield_now is slower); spawn_local in a LocalSet to create (spawn \
      is slower); Notify for suspend + resume";
 
@@ -25,7 +25,7 @@ pub(super) fn measure(work: Work, plan: Plan) {
     });
 }
 
-pub(super) fn block_on(future: impl Future<Output = ()>) {
+pub fn block_on(future: impl Future<Output = ()>) {
     // There are no events to look for; `event_interval` is documented as the way to look less often.
     let runtime = Builder::new_current_thread()
         .event_interval(1_000_000)
@@ -35,7 +35,7 @@ pub(super) fn block_on(future: impl Future<Output = ()>) {
 }
 
 /// Several times as fast as `yield_now`, which has the driver looked at in between.
-async fn wake_self() {
+pub async fn wake_self() {
     let mut woken = false;
     poll_fn(|context| {
         if woken {
@@ -48,11 +48,7 @@ async fn wake_self() {
     .await;
 }
 
-pub(super) async fn yields(
-    tasks: usize,
-    each: Plan,
-    note: impl Fn(usize) + Copy + Send + Sync + 'static,
-) {
+pub async fn yields(tasks: usize, each: Plan, note: impl Fn(usize) + Copy + Send + Sync + 'static) {
     let task = |number| {
         tokio::spawn(async move {
             for _ in 0..each.warm_up {

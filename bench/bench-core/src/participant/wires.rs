@@ -2,16 +2,16 @@
 
 use std::cell::Cell;
 
+use bench_harness::{Plan, stamp};
 use wire_core::{Handle, suspend};
 use wire_pool::{MappedPool, run, yield_now};
 
 use super::{Work, job};
-use crate::{Plan, stamp};
 
-pub(super) const CONFIGURATION: &str =
+pub const CONFIGURATION: &str =
     "a MappedPool of the smallest safe stacks (32 KiB), guards of one page, by markers";
 
-fn pool(wires: usize) -> &'static MappedPool {
+pub fn pool(wires: usize) -> &'static MappedPool {
     let pool = MappedPool::builder()
         .max(wires)
         .stack_size(32 * 1024)
@@ -28,7 +28,7 @@ pub(super) fn measure(work: Work, plan: Plan) {
     });
 }
 
-pub(super) fn yields(wires: usize, each: Plan, note: impl Fn(usize) + Copy + 'static) {
+pub fn yields(wires: usize, each: Plan, note: impl Fn(usize) + Copy + 'static) {
     let pool = pool(wires);
     for number in 0..wires {
         let wire = pool.spawn("yields", move || {

@@ -1,58 +1,54 @@
-//! How often the allocator is asked; the other program of this package counts, as counting would slow
+//! How often the allocator is asked; the other program of a benchmark counts, as counting would slow
 //! down those who do.
 
-use bench_core::participant::Participant;
-use bench_core::row::Row;
-use bench_core::{Cost, Plan};
-
-use crate::Outcome;
 use crate::rounds::{arguments, cost, program};
 use crate::verdict::Verdict;
+use crate::{Cost, Outcome, Plan, What, Who};
 
+/// The other program is called like this one, with this behind it.
+const COUNTING: &str = "-allocations";
 /// What wires may not allocate in.
 const OPERATIONS: u64 = 100_000;
-/// A thread is started a thousand times as slowly as a wire.
-const OF_THREADS: u64 = 2_000;
+/// What those do who are slow.
+const OF_THE_SLOW: u64 = 2_000;
 
-/// What is only asked of wires, by the name that the other program knows.
-const MORE: [(&str, &str); 3] = [
-    ("join", "create + join with a result"),
-    ("full", "create in a full pool"),
-    ("scope", "create in a scope"),
-];
-
-/// Prints the counts. Those of wires must be zero.
-pub(crate) fn section() -> Vec<Verdict> {
-    println!("\nallocations per operation, over {OPERATIONS} (OS threads: {OF_THREADS})");
+/// Prints the counts. Those of wires must be zero, and so those of what is only asked of them: `more`, by
+/// the name that the other program knows, and title.
+pub(crate) fn section<W: Who>(more: &[(&str, &str)]) -> Vec<Verdict> {
+    print!("\nallocations per operation, over {OPERATIONS}");
+    for slow in W::ALL.iter().filter(|one| one.is_slow()) {
+        print!(" ({}: {OF_THE_SLOW})", slow.title());
+    }
+    println!();
     print!("{:>17}", "");
-    for row in Row::ALL {
+    for row in W::What::ALL {
         print!(" {:>26}", row.title());
     }
     println!();
     let mut verdicts = Vec::new();
-    for participant in Participant::ALL {
+    for &participant in W::ALL {
         print!("{:>17}", participant.title());
-        for row in Row::ALL {
+        for &row in W::What::ALL {
             if participant.abstains(row).is_some() {
                 print!(" {:>26}", "–");
                 continue;
             }
             let counted = sample(participant, row);
             print!(" {:>26}", counted.as_ref().map_or("?".to_owned(), each));
-            match (participant, counted) {
-                (Participant::Wires, counted) => verdicts.push(judge(row.title(), counted)),
-                (_, Err(error)) => verdicts.push(Verdict::did_not_run(format!(
+            if participant == W::WIRES {
+                verdicts.push(judge(row.title(), counted));
+            } else if let Err(error) = counted {
+                verdicts.push(Verdict::did_not_run(format!(
                     "allocations of {}, {}: {error}",
                     participant.title(),
                     row.title()
-                ))),
-                _ => {}
+                )));
             }
         }
         println!();
     }
-    for (name, title) in MORE {
-        let counted = program("allocations")
+    for (name, title) in more {
+        let counted = program(COUNTING)
             .and_then(|mut program| cost(program.args(["wires", name, &OPERATIONS.to_string()])));
         let count = counted.as_ref().map_or("?".to_owned(), each);
         println!("wires, {title}: {count}");
@@ -61,16 +57,17 @@ pub(crate) fn section() -> Vec<Verdict> {
     verdicts
 }
 
-fn sample(participant: Participant, row: Row) -> Outcome<Cost> {
-    let operations = match participant {
-        Participant::Threads => OF_THREADS,
-        _ => OPERATIONS,
+fn sample<W: Who>(participant: W, row: W::What) -> Outcome<Cost> {
+    let operations = if participant.is_slow() {
+        OF_THE_SLOW
+    } else {
+        OPERATIONS
     };
     let plan = Plan {
         operations,
         warm_up: operations / 10,
     };
-    let mut program = program("allocations")?;
+    let mut program = program(COUNTING)?;
     cost(
         program
             .arg("sample")

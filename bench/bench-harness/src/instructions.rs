@@ -2,34 +2,16 @@
 
 use std::process::Command;
 
-use bench_core::Plan;
-use bench_core::participant::Participant;
-use bench_core::row::Row;
-
-use crate::Outcome;
-use crate::rounds::arguments;
+use crate::rounds::{arguments, program};
 use crate::verdict::Verdict;
-
-/// What a yield should take.
-const AIM: f64 = 25.0;
-/// What the C library of the same name takes for one.
-const C_LIBRARY: f64 = 52.0;
+use crate::{Outcome, Plan, What, Who};
 
 /// A sample with this many, and one with twice as many, so that what start and end take cancels out.
 const OPERATIONS: u64 = 20_000;
 
-/// A thousand or more of the same do the same instructions as two; may and threads have more threads
-/// than one, all of which would be counted.
-const ROWS: [Row; 3] = [Row::Yield2, Row::Create, Row::Switch];
-const PARTICIPANTS: [Participant; 4] = [
-    Participant::Wires,
-    Participant::Corosensei,
-    Participant::CorosenseiBoxed,
-    Participant::Tokio,
-];
-
-/// Prints the counts, for information; only what could not be counted falls short.
-pub(crate) fn section() -> Vec<Verdict> {
+/// Prints the counts, for information, and `remark` below; only what could not be counted falls short.
+pub(crate) fn section<W: Who>(remark: &str) -> Vec<Verdict> {
+    let rows = || W::What::ALL.iter().filter(|row| row.has_instructions());
     println!("\nuser instructions per operation, by callgrind");
     if let Err(error) = Command::new("valgrind").arg("--version").output() {
         let why = format!(
@@ -39,14 +21,17 @@ pub(crate) fn section() -> Vec<Verdict> {
         return vec![Verdict::did_not_run(format!("user instructions {why}"))];
     }
     print!("{:>17}", "");
-    for row in ROWS {
+    for row in rows() {
         print!(" {:>26}", row.title());
     }
     println!();
     let mut failures = Vec::new();
-    for participant in PARTICIPANTS {
+    for &participant in W::ALL {
+        if !participant.has_instructions() {
+            continue;
+        }
         print!("{:>17}", participant.title());
-        for row in ROWS {
+        for &row in rows() {
             if participant.abstains(row).is_some() {
                 print!(" {:>26}", "–");
                 continue;
@@ -65,11 +50,13 @@ pub(crate) fn section() -> Vec<Verdict> {
         }
         println!();
     }
-    println!("the C library takes {C_LIBRARY} for a yield; wires aim at less than {AIM}");
+    if !remark.is_empty() {
+        println!("{remark}");
+    }
     failures
 }
 
-fn each(participant: Participant, row: Row) -> Outcome<f64> {
+fn each<W: Who>(participant: W, row: W::What) -> Outcome<f64> {
     let (once, twice) = (
         total(participant, row, OPERATIONS)?,
         total(participant, row, 2 * OPERATIONS)?,
@@ -77,15 +64,15 @@ fn each(participant: Participant, row: Row) -> Outcome<f64> {
     Ok((twice - once) / OPERATIONS as f64)
 }
 
-fn total(participant: Participant, row: Row, operations: u64) -> Outcome<f64> {
+fn total<W: Who>(participant: W, row: W::What, operations: u64) -> Outcome<f64> {
     let plan = Plan {
         operations,
         warm_up: 100,
     };
-    let me = std::env::current_exe().map_err(|error| error.to_string())?;
+    let me = program("")?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(me)
+        .arg(me.get_program())
         .arg("sample")
         .args(arguments(participant, row, plan))
         .output()

@@ -2,15 +2,10 @@
 
 use std::fmt;
 
-use bench_core::participant::Participant;
-use bench_core::row::{Reference, Row};
 use bench_stats::median;
 
 use crate::samples::Samples;
-
-/// Whom limits mean by corosensei: the faster of these, row by row.
-pub(crate) const COROSENSEI: [Participant; 2] =
-    [Participant::Corosensei, Participant::CorosenseiArena];
+use crate::{Reference, What, Who};
 
 /// One thing that was to hold.
 #[derive(Debug)]
@@ -59,31 +54,32 @@ pub(crate) fn worst(verdicts: &[Verdict]) -> Option<&Verdict> {
 }
 
 /// Whoever did not run, and the limits of the rows.
-pub(crate) fn of_times(samples: &Samples) -> Vec<Verdict> {
+pub(crate) fn of_times<W: Who>(samples: &Samples<W>) -> Vec<Verdict> {
     let failures = samples.failures().map(|(row, participant, error)| {
         let (who, what) = (participant.title(), row.title());
         Verdict::did_not_run(format!("{who} did not run in \"{what}\": {error}"))
     });
-    let limits = samples.rows().map(|row| limit(samples, row));
+    let limits = samples.rows().filter_map(|row| limit(samples, row));
     failures.chain(limits).collect()
 }
 
-fn limit(samples: &Samples, row: Row) -> Verdict {
-    let (most, reference) = row.limit();
+fn limit<W: Who>(samples: &Samples<W>, row: W::What) -> Option<Verdict> {
+    let (most, reference) = row.limit()?;
     let (title, theirs) = match reference {
-        Reference::Own(other) => (other.title(), Some((other, Participant::Wires))),
-        Reference::Corosensei => {
-            let faster = samples.fastest(row, &COROSENSEI);
-            let title = faster.map_or("corosensei", Participant::title);
-            (title, faster.map(|one| (row, one)))
+        Reference::Own(other) => (other.title(), Some((other, W::WIRES))),
+        Reference::Peers(peers) => {
+            let fastest = samples.fastest(row, peers);
+            let title = fastest.unwrap_or(peers[0]).title();
+            (title, fastest.map(|one| (row, one)))
         }
     };
     let what = format!("{} of \"{title}\"", row.title());
     let Some(theirs) = theirs else {
-        return Verdict::did_not_run(format!("{what}: not measured"));
+        return Some(Verdict::did_not_run(format!("{what}: not measured")));
     };
-    let ratio = median(&samples.ratios((row, Participant::Wires), theirs));
-    Verdict::measured(format!("{what}: {ratio:.3}, at most {most}"), ratio / most)
+    let ratio = median(&samples.ratios((row, W::WIRES), theirs));
+    let what = format!("{what}: {ratio:.3}, at most {most}");
+    Some(Verdict::measured(what, ratio / most))
 }
 
 /// The limits are those of the native switch.
@@ -99,10 +95,15 @@ pub(crate) fn of_backend(backend: &str) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::example::Party::{Peer, PeerArena, Wires};
+    use crate::example::{Party, Row};
     use crate::samples::tests::nanoseconds;
-    use Participant::{Corosensei, CorosenseiArena, May, Wires};
 
-    fn samples(of: &[(Row, Participant, &[u64])]) -> Samples {
+    fn limit(samples: &Samples<Party>, row: Row) -> Verdict {
+        super::limit(samples, row).expect("the row has a limit")
+    }
+
+    fn samples(of: &[(Row, Party, &[u64])]) -> Samples<Party> {
         let mut samples = Samples::default();
         for &(row, participant, times) in of {
             for &time in times {
@@ -117,32 +118,27 @@ mod tests {
         // The medians alone would say 20 of 20.
         let samples = samples(&[
             (Row::Create, Wires, &[10, 20, 60]),
-            (Row::Create, Corosensei, &[20, 40, 15]),
+            (Row::Create, Peer, &[20, 40, 15]),
         ]);
         assert_eq!(limit(&samples, Row::Create).used, 0.5);
     }
 
     #[test]
-    fn the_faster_configuration_of_corosensei_counts() {
+    fn the_fastest_peer_counts() {
         let samples = samples(&[
             (Row::Create, Wires, &[10]),
-            (Row::Create, Corosensei, &[20]),
-            (Row::Create, CorosenseiArena, &[5]),
+            (Row::Create, Peer, &[20]),
+            (Row::Create, PeerArena, &[5]),
         ]);
         let verdict = limit(&samples, Row::Create);
         assert_eq!(verdict.used, 2.0);
-        assert!(verdict.what.contains("corosensei, arena"), "{verdict}");
+        assert!(verdict.what.contains("peer, arena"), "{verdict}");
     }
 
     #[test]
     fn a_row_of_its_own_is_measured_against_the_other() {
-        let samples = samples(&[
-            (Row::Yield2, Wires, &[100]),
-            (Row::Switch, Wires, &[130]),
-            (Row::Yield30000, Wires, &[700]),
-        ]);
+        let samples = samples(&[(Row::Yield2, Wires, &[100]), (Row::Switch, Wires, &[130])]);
         assert_eq!(limit(&samples, Row::Switch).used, 1.0);
-        assert_eq!(limit(&samples, Row::Yield30000).used, 2.0);
     }
 
     #[test]
@@ -161,21 +157,26 @@ mod tests {
 
     #[test]
     fn a_participant_that_failed_once_falls_short() {
-        let mut samples = samples(&[(Row::Yield2, May, &[1, 2])]);
-        samples.add(Row::Yield2, May, Err("out of memory".to_owned()));
+        let mut samples = samples(&[(Row::Yield2, Peer, &[1, 2])]);
+        samples.add(Row::Yield2, Peer, Err("out of memory".to_owned()));
         let verdicts = of_times(&samples);
-        let may = verdicts
+        let peer = verdicts
             .iter()
             .find(|one| one.what.contains("out of memory"));
-        assert!(!may.unwrap().kept());
+        assert!(!peer.unwrap().kept());
     }
 
     #[test]
     fn what_has_no_ratio_falls_short() {
         let nobody = samples(&[(Row::Create, Wires, &[10])]);
         assert!(!limit(&nobody, Row::Create).kept());
-        let not_us = samples(&[(Row::Create, Corosensei, &[10])]);
+        let not_us = samples(&[(Row::Create, Peer, &[10])]);
         assert!(!limit(&not_us, Row::Create).kept());
         assert!(!of_backend("corosensei").kept());
+    }
+
+    #[test]
+    fn what_has_no_limit_has_no_verdict() {
+        assert!(super::limit(&samples(&[(Row::Free, Wires, &[10])]), Row::Free).is_none());
     }
 }

@@ -2,25 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use bench_core::participant::Participant;
-use bench_core::row::Reference;
 use bench_stats::{median, range};
 
 use crate::samples::Samples;
 use crate::verdict::Verdict;
+use crate::{What, Who};
 
 /// Below this share of the processor, a sample has company that may disturb its caches as well.
 const BUSY: f64 = 0.9;
 
 /// Prints the table of times, and how much the machine was disturbed.
-pub(crate) fn times(samples: &Samples, raw: bool) {
+pub(crate) fn times<W: Who>(samples: &Samples<W>, raw: bool) {
     println!("\nnanoseconds of processor time per operation: median (least..most)");
     print!("{:>17}", "");
     for row in samples.rows() {
         print!(" {:>26}", row.title());
     }
     println!();
-    for participant in Participant::ALL {
+    for &participant in W::ALL {
         print!("{:>17}", participant.title());
         for row in samples.rows() {
             print!(" {:>26}", cell(&samples.times(row, participant)));
@@ -30,17 +29,10 @@ pub(crate) fn times(samples: &Samples, raw: bool) {
     let all = || {
         samples
             .rows()
-            .flat_map(|row| Participant::ALL.map(|one| (row, one)))
+            .flat_map(|row| W::ALL.iter().map(move |&one| (row, one)))
     };
-    let mut reasons = BTreeMap::<&str, Vec<String>>::new();
-    for (row, participant) in all() {
-        if let Some(why) = participant.abstains(row) {
-            let reason = reasons.entry(why).or_default();
-            reason.push(format!("{}: {}", participant.title(), row.title()));
-        }
-    }
-    for (why, who) in reasons {
-        println!("– {} ({why})", who.join("; "));
+    for line in abstentions(all()) {
+        println!("{line}");
     }
     if raw {
         println!("\nsamples");
@@ -51,9 +43,8 @@ pub(crate) fn times(samples: &Samples, raw: bool) {
             }
         }
     }
-    // may and threads also wait for the kernel.
     let shares: Vec<f64> = all()
-        .filter(|(_, one)| !matches!(one, Participant::May | Participant::Threads))
+        .filter(|(_, one)| one.is_one_thread())
         .flat_map(|(row, participant)| samples.costs(row, participant))
         .map(|cost| cost.cpu as f64 / cost.wall as f64)
         .collect();
@@ -71,6 +62,24 @@ pub(crate) fn times(samples: &Samples, raw: bool) {
     );
 }
 
+/// Why who has nothing to measure, a line for each reason.
+fn abstentions<W: Who>(all: impl Iterator<Item = (W::What, W)>) -> Vec<String> {
+    let mut reasons = BTreeMap::<&str, BTreeMap<W, Vec<&str>>>::new();
+    for (row, participant) in all {
+        if let Some(why) = participant.abstains(row) {
+            let rows = reasons.entry(why).or_default();
+            rows.entry(participant).or_default().push(row.title());
+        }
+    }
+    let line = |(why, who): (&str, BTreeMap<W, Vec<&str>>)| {
+        let who = who.iter();
+        let who =
+            who.map(|(participant, rows)| format!("{}: {}", participant.title(), rows.join(" / ")));
+        format!("– {} ({why})", who.collect::<Vec<_>>().join("; "))
+    };
+    reasons.into_iter().map(line).collect()
+}
+
 fn cell(values: &[f64]) -> String {
     if values.is_empty() {
         return "–".to_owned();
@@ -83,29 +92,45 @@ fn cell(values: &[f64]) -> String {
     )
 }
 
-/// Prints what was to hold, and beside it what corosensei can do with pointers in its queue.
-pub(crate) fn limits(samples: &Samples, verdicts: &[Verdict]) {
+/// Prints what was to hold, and how wires compare with others beside that.
+pub(crate) fn limits<W: Who>(samples: &Samples<W>, verdicts: &[Verdict]) {
     println!("\nlimits: median of the rounds' ratios");
     for verdict in verdicts {
         println!("{verdict}");
     }
-    let boxed = Participant::CorosenseiBoxed;
     for row in samples.rows() {
-        let ratios = samples.ratios((row, Participant::Wires), (row, boxed));
-        if !ratios.is_empty() && matches!(row.limit().1, Reference::Corosensei) {
-            println!(
-                "{} of \"{}\": {:.3}, for information",
-                row.title(),
-                boxed.title(),
-                median(&ratios)
-            );
+        for &other in row.aside() {
+            let ratios = samples.ratios((row, W::WIRES), (row, other));
+            if !ratios.is_empty() {
+                println!(
+                    "{} of \"{}\": {:.3}, for information",
+                    row.title(),
+                    other.title(),
+                    median(&ratios)
+                );
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::cell;
+    use super::{abstentions, cell};
+    use crate::example::{Party, Row};
+
+    #[test]
+    fn who_abstains_is_told_once_for_each_reason() {
+        let all = [
+            (Row::Create, Party::Peer),
+            (Row::Free, Party::Peer),
+            (Row::Free, Party::PeerArena),
+            (Row::Free, Party::Wires),
+        ];
+        assert_eq!(
+            abstentions(all.into_iter()),
+            ["– peer: create / anything; peer, arena: anything (it never does)"]
+        );
+    }
 
     #[test]
     fn cells_have_median_and_range() {

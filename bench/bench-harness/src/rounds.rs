@@ -2,35 +2,34 @@
 
 use std::fs;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use bench_core::participant::Participant;
-use bench_core::row::Row;
-use bench_core::{Cost, Plan};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
+use crate::program::Options;
 use crate::samples::Samples;
-use crate::{Options, Outcome};
+use crate::{Cost, Outcome, Plan, Who};
 
 /// Processor time that tells how many operations a sample should have.
 const PILOT: f64 = 15e6;
-/// The operations of the first attempt: a thread's take a thousand times as long as a wire's.
+/// The operations of the first attempt, and of that with somebody slow.
 const FIRST: [u64; 2] = [100_000, 1_000];
 /// Operations for each one that warms up.
 const WARM_UP: u64 = 8;
 
 /// Takes all samples.
-pub(crate) fn take(options: &Options, rows: &[Row], cpu: usize) -> Samples {
+pub(crate) fn take<W: Who>(options: &Options<W>, rows: &[W::What], cpu: usize) -> Samples<W> {
     let mut samples = Samples::default();
     let mut plans = Vec::new();
     progress("finding out how many operations a sample should have …");
     for &row in rows {
         let mut takers = Vec::new();
-        for participant in Participant::ALL {
+        for &participant in W::ALL {
             if participant.abstains(row).is_some() {
                 continue;
             }
@@ -64,8 +63,8 @@ fn progress(line: &str) {
 }
 
 /// As many operations as take that long.
-fn plan(participant: Participant, row: Row, milliseconds: u64, cpu: usize) -> Outcome<Plan> {
-    let mut operations = FIRST[usize::from(participant == Participant::Threads)];
+fn plan<W: Who>(participant: W, row: W::What, milliseconds: u64, cpu: usize) -> Outcome<Plan> {
+    let mut operations = FIRST[usize::from(participant.is_slow())];
     loop {
         let plan = Plan {
             operations,
@@ -85,25 +84,25 @@ fn plan(participant: Participant, row: Row, milliseconds: u64, cpu: usize) -> Ou
     }
 }
 
-fn sample(participant: Participant, row: Row, plan: Plan, cpu: usize) -> Outcome<Cost> {
-    let mut command = program("bench-core")?;
+fn sample<W: Who>(participant: W, row: W::What, plan: Plan, cpu: usize) -> Outcome<Cost> {
+    let mut command = program("")?;
     command.arg("sample");
     command.args(arguments(participant, row, plan));
     command.args(["--cpu", &cpu.to_string()]);
     cost(&mut command)
 }
 
-/// A program of this package, built beside this one.
-pub(crate) fn program(name: &str) -> Outcome<Command> {
-    let me = std::env::current_exe();
-    let path: PathBuf = me.map_err(|error| error.to_string())?.with_file_name(name);
+/// The program called like this one with `suffix` behind it, built beside it.
+pub(crate) fn program(suffix: &str) -> Outcome<Command> {
+    let me = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut path = me.into_os_string();
+    path.push(suffix);
     Ok(Command::new(path))
 }
 
 /// What a sample's command line has in common wherever it is taken.
-pub(crate) fn arguments(participant: Participant, row: Row, plan: Plan) -> [String; 4] {
-    use clap::ValueEnum;
-    let name = |value: Option<clap::builder::PossibleValue>| {
+pub(crate) fn arguments<W: Who>(participant: W, row: W::What, plan: Plan) -> [String; 4] {
+    let name = |value: Option<PossibleValue>| {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     };
     [
@@ -163,9 +162,8 @@ fn idle_of(line: &str) -> Option<(usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::{arguments, first_lines, idle_of};
-    use bench_core::Plan;
-    use bench_core::participant::Participant::CorosenseiArena;
-    use bench_core::row::Row;
+    use crate::Plan;
+    use crate::example::{Party, Row};
 
     #[test]
     fn idle_time_is_read_of_each_processor_alone() {
@@ -189,7 +187,7 @@ mod tests {
             operations: 8,
             warm_up: 1,
         };
-        let words = arguments(CorosenseiArena, Row::Yield1000, plan);
-        assert_eq!(words, ["corosensei-arena", "yield-1000", "8", "1"]);
+        let words = arguments(Party::PeerArena, Row::Yield2, plan);
+        assert_eq!(words, ["peer-arena", "yield2", "8", "1"]);
     }
 }
