@@ -73,7 +73,10 @@ pub use wire_core::{
     Handle, Interrupt, JoinError, JoinHandle, Local, NotSet, RunError, Runtime, Wire, WireLocal,
     check_interrupt, dump, shield, suspend, trace, walk, yield_now,
 };
-pub use wire_fd::{Elapsed, Signal, Signals, Watch, deadline, timeout};
+pub use wire_fd::{
+    Elapsed, Interval, Mode, Signal, Signals, Task, ThreadChannel, Timeout, Watch, deadline,
+    timeout, wait_child,
+};
 pub use wire_io::{File, offload};
 pub use wire_lock::{Barrier, Condvar, Mutex, OnceCell, RwLock, Semaphore, WaitGroup};
 pub use wire_stack::detector::dump_on as dump_on_signal;

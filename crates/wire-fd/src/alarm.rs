@@ -16,10 +16,9 @@ use crate::clock;
 use crate::error::RegisterError;
 use crate::moments::{Moments, NOWHERE, Place};
 use crate::monitor::{self, Monitor};
-use crate::prefetch::prefetch;
 use crate::timeout::Timeout;
 
-/// So many owners are looked up side by side before the first of them is woken.
+/// So many are taken out before the first of them is woken.
 const BATCH: usize = 32;
 
 /// Who waits for a moment, in one word: what kind it is lies in the lowest bits.
@@ -248,9 +247,8 @@ impl Monitor {
             let mut count = 0;
             self.moments(|moments| {
                 while count < BATCH
-                    && let Some((place, owner)) = moments.pop(now)
+                    && let Some((place, _)) = moments.pop(now)
                 {
-                    prefetch(owner);
                     due[count] = place;
                     count += 1;
                 }

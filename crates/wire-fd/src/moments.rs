@@ -19,13 +19,15 @@
 //! What is given up is not searched for: the place loses its owner, and the entry stays until it comes
 //! to the front, or until such entries are half of all and are swept out.
 
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use wire_core::outside::NEVER;
 
 use crate::error::RegisterError;
-use crate::prefetch::prefetch;
 use crate::reserved::Reserved;
+
+mod run;
+use run::{Entry, Run};
 
 /// The name of a place, for its owner to keep; [`NOWHERE`] is none.
 pub(crate) type Place = u32;
@@ -35,43 +37,10 @@ pub(crate) const NOWHERE: Place = 0;
 const MOST: usize = 1 << 22;
 /// Fewer are not worth sweeping.
 const FEW: usize = 64;
-/// Runs, and room in each: a power of two.
 const RUNS: usize = 4;
-const RUN: usize = 1 << 20;
 const CHILDREN: usize = 4;
 /// Where in the mapping the first entry lies: so the four children of each share a cache line.
 const FIRST: usize = CHILDREN - 1;
-
-#[derive(Clone, Copy)]
-struct Entry {
-    at: u64,
-    /// Its place, and above it a number that grows with each arming, for equal moments. It may wrap. In one
-    /// word, since two halves written and read as one would have to reach the cache in between.
-    tag: u64,
-}
-
-impl Entry {
-    #[inline]
-    fn new(at: u64, order: u32, place: Place) -> Entry {
-        let tag = u64::from(order) << 32 | u64::from(place);
-        Entry { at, tag }
-    }
-
-    #[inline]
-    fn place(&self) -> Place {
-        self.tag as Place
-    }
-
-    #[inline]
-    fn is_before(&self, other: &Entry) -> bool {
-        self.at < other.at || (self.at == other.at && self.came_before(other))
-    }
-
-    fn came_before(&self, other: &Entry) -> bool {
-        let order = |entry: &Entry| (entry.tag >> 32) as u32;
-        (order(self).wrapping_sub(order(other)) as i32) < 0
-    }
-}
 
 #[derive(Clone, Copy)]
 struct Owned {
@@ -79,45 +48,6 @@ struct Owned {
     at: u64,
     /// Null if it was given up.
     owner: *const (),
-}
-
-/// Entries in the order in which they came, if that is the order of their moments, too.
-struct Run {
-    ring: Reserved<Entry>,
-    /// How many were taken out, and how many put in.
-    taken: usize,
-    put: usize,
-}
-
-impl Run {
-    #[inline]
-    fn slot(&self, count: usize) -> NonNull<Entry> {
-        // SAFETY: less than the length, which is a power of two.
-        unsafe { self.ring.at(count & (RUN - 1)) }
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.taken == self.put
-    }
-
-    #[inline]
-    fn get(&self, count: usize) -> Entry {
-        // SAFETY: the mapping holds zeroes or what was put there, both good values.
-        unsafe { self.slot(count).read() }
-    }
-
-    #[inline]
-    fn push(&mut self, entry: Entry) -> bool {
-        let fits = self.is_empty()
-            || (self.put - self.taken < RUN && self.get(self.put - 1).at <= entry.at);
-        if fits {
-            // SAFETY: inside the mapping.
-            unsafe { self.slot(self.put).write(entry) };
-            self.put += 1;
-        }
-        fits
-    }
 }
 
 pub(crate) struct Moments {
@@ -141,17 +71,10 @@ pub(crate) struct Moments {
 
 impl Moments {
     pub(crate) fn map() -> Result<Moments, RegisterError> {
-        let run = || -> Result<Run, RegisterError> {
-            Ok(Run {
-                ring: Reserved::map(RUN)?,
-                taken: 0,
-                put: 0,
-            })
-        };
         Ok(Moments {
             heap: Reserved::map(MOST + FIRST)?,
             len: 0,
-            runs: [run()?, run()?, run()?, run()?],
+            runs: [Run::map()?, Run::map()?, Run::map()?, Run::map()?],
             fronts: [NEVER; RUNS + 1],
             places: Reserved::map(MOST + 1)?,
             order: 0,
@@ -210,8 +133,6 @@ impl Moments {
         let next = owned.at as Place;
         *owned = Owned { at, owner };
         self.free = next;
-        // For the next to come.
-        prefetch(self.places.address(next as usize));
         self.order = self.order.wrapping_add(1);
         self.waiting += 1;
         let entry = Entry::new(at, self.order, place);
@@ -264,10 +185,6 @@ impl Moments {
             let first = index * CHILDREN + 1;
             if first >= self.len {
                 break;
-            }
-            let below = first * CHILDREN + 1;
-            for line in 0..CHILDREN {
-                prefetch(self.heap.address(FIRST + below + line * CHILDREN));
             }
             let mut child = (first, self.entry(first));
             for other in first + 1..(first + CHILDREN).min(self.len) {
@@ -451,7 +368,7 @@ impl Drop for Moments {
         unsafe {
             self.heap.unmap();
             self.places.unmap();
-            self.runs.iter().for_each(|run| run.ring.unmap());
+            self.runs.iter().for_each(|run| run.unmap());
         }
     }
 }

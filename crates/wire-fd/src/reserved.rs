@@ -41,12 +41,6 @@ impl<T> Reserved<T> {
         unsafe { self.start.add(index) }
     }
 
-    /// The address of the value of this index, which may be beyond the last.
-    #[inline]
-    pub(crate) fn address(&self, index: usize) -> *const T {
-        self.start.as_ptr().wrapping_add(index)
-    }
-
     /// Gives the memory back; what is read there afterwards is zeroes again.
     ///
     /// # Safety

@@ -427,3 +427,16 @@ fn a_second_registration_of_one_descriptor_is_refused_and_hurts_nobody() {
         assert!(reader.join().unwrap());
     });
 }
+
+#[test]
+fn what_is_given_back_is_watched_no_more_and_can_be_watched_again() {
+    run(|| {
+        let (mut a, b) = UnixStream::pair().unwrap();
+        let given_back = Watch::new(b).unwrap().into_inner();
+        let again = Watch::new(given_back).unwrap();
+        let reader = go(move || (&again).read(&mut [0; 8]).unwrap());
+        yield_now();
+        a.write_all(b"x").unwrap();
+        assert_eq!(reader.join().unwrap(), 1);
+    });
+}
