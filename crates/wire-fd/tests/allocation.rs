@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::go;
 use wire_core::{run, yield_now};
-use wire_fd::{Watch, sleep, timeout};
+use wire_fd::{Interval, ThreadChannel, Timeout, Watch, sleep, timeout};
 
 struct Counting;
 
@@ -44,7 +44,23 @@ fn waiting_does_not_allocate() {
                 (&b).write_all(&buf[..n]).unwrap();
             }
         });
+        let channel = ThreadChannel::<u32, 1>::new();
+        let idle = std::pin::pin!(Timeout::new());
+        let idle = idle.as_ref();
+        let mode = a.mode();
         let round = || {
+            channel.send(1).unwrap();
+            assert!(timeout(Duration::from_micros(20), || channel.send(2).is_err()).unwrap());
+            assert!(channel.recv().is_ok());
+            assert!(timeout(Duration::from_micros(20), || channel.recv().is_err()).unwrap());
+            idle.reset(Duration::from_secs(60)).unwrap();
+            idle.reset(Duration::from_micros(20)).unwrap();
+            idle.wait().unwrap();
+            Interval::new(Duration::from_micros(20)).tick().unwrap();
+            mode.write();
+            mode.wait().unwrap();
+            mode.read();
+            timeout(Duration::from_micros(20), || mode.wait().is_err()).unwrap();
             let mut buf = [0; 64];
             (&a).write_all(&[1; 64]).unwrap();
             (&a).read_exact(&mut buf).unwrap();
@@ -60,6 +76,7 @@ fn waiting_does_not_allocate() {
             round();
         }
         assert_eq!(COUNT.with(Cell::get) - before, 0);
+        drop(mode);
         drop(a);
         echo.join().unwrap();
     });
