@@ -10,7 +10,7 @@ use wire_fd::wire_core::run;
 use wire_fd::{RegisterError, Signal, Signals, timeout};
 
 /// How many of these it takes to hit any moment.
-const ROUNDS: u32 = 20_000;
+const ROUNDS: u32 = 2_000;
 
 fn send(signal: Signal) {
     // SAFETY: sends a signal, which is received, to this thread.
