@@ -266,6 +266,16 @@ fn soak() -> run::Result<Done> {
         "--nocapture",
     ];
     run.add(&mut run::cargo(soak));
+    let churn = [
+        "test",
+        "--release",
+        "--package",
+        "wire-fd",
+        "--test",
+        "faults",
+        "connections_come_and_go",
+    ];
+    run.add(run::cargo(churn).env("WIRE_CHURN", "50000"));
     run.end().map(Done::Tests)
 }
 

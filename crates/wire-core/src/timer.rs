@@ -1,8 +1,8 @@
 //! Room for one timer in the details of every wire.
 //!
-//! Whoever keeps the time (wire-fd, or what replaces it) links these into a tree of its own: a wire
-//! has one earliest moment to be woken at, so one node is enough, and no sleep needs memory. Core
-//! neither reads the clock for it nor knows the tree.
+//! Whoever keeps the time (wire-fd, or what replaces it) links these into a tree of its own, or notes in
+//! them where it has them: a wire has one earliest moment to be woken at, so one timer is enough. Core
+//! neither reads the clock for it nor knows tree or notes.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -25,6 +25,8 @@ pub struct Timer {
     pub deadline: Cell<u64>,
     /// The end of the sleep the wire is in, or [`NEVER`].
     pub sleep: Cell<u64>,
+    /// For a keeper that does not link timers, where it has this one: a number of its own, 0 for nowhere.
+    pub place: Cell<u32>,
 }
 
 mod adapter {
@@ -44,8 +46,8 @@ pub use adapter::TimerAdapter;
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Has `unlink` called with the timer of every wire that ends while its timer is linked, so that
-/// the keeper of the time may leave timers where they are until then.
+/// Has `unlink` called with the timer of every wire that ends while its timer is
+/// [linked](Timer::is_linked), so that the keeper of the time may leave timers where they are until then.
 ///
 /// # Safety
 ///
@@ -96,12 +98,13 @@ impl Timer {
             at: Cell::new(NEVER),
             deadline: Cell::new(NEVER),
             sleep: Cell::new(NEVER),
+            place: Cell::new(0),
         }
     }
 
-    /// Whether the timer is in a tree.
+    /// Whether the keeper of the time knows this timer: it is in a tree, or has a place.
     pub fn is_linked(&self) -> bool {
-        self.link.is_linked()
+        self.link.is_linked() || self.place.get() != 0
     }
 
     /// The wire whose timer this is.

@@ -13,11 +13,6 @@ pub(crate) fn now() -> u64 {
     time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }
 
-/// The moment `duration` from now; [`NEVER`] if that is beyond counting (584 years).
-pub(crate) fn after(duration: Duration) -> u64 {
-    add(now(), duration)
-}
-
 /// The moment `duration` after `now`; [`NEVER`] if that is beyond counting.
 pub(crate) fn add(now: u64, duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).map_or(NEVER, |ns| now.saturating_add(ns))

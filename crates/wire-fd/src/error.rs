@@ -28,6 +28,13 @@ pub enum RegisterError {
         /// The first number that has no room.
         limit: usize,
     },
+    /// The kernel has no descriptors of processes.
+    NoPidfd,
+    /// As many wires of this thread sleep or have deadlines as can.
+    TooManyTimers {
+        /// How many that is.
+        limit: usize,
+    },
     /// The stack for the monitor could not be had.
     Stack(StackError),
     /// The monitor could not be started.
@@ -48,9 +55,26 @@ impl fmt::Display for RegisterError {
                 f,
                 "descriptor {fd} is beyond the table of {limit}, sized by the hard limit of open files when the thread first waited"
             ),
+            RegisterError::NoPidfd => f.write_str(
+                "this kernel cannot open a descriptor of a child (Linux 5.3 can): wait for SIGCHLD with `Signals`, \
+                 or call the child's `wait` by `offload` of wire-io",
+            ),
+            RegisterError::TooManyTimers { limit } => write!(
+                f,
+                "all {limit} timers of this thread are in use; have fewer wires sleep at once, or more threads with wires"
+            ),
             RegisterError::Stack(error) => write!(f, "no stack for the monitor: {error}"),
             RegisterError::Spawn(error) => write!(f, "the monitor could not be started: {error}"),
             RegisterError::ThreadEnds => f.write_str("this OS thread is ending; nothing can be waited for"),
+            RegisterError::Os(Errno::EEXIST) => f.write_str(
+                "this thread watches the descriptor already: share that `Watch`, or duplicate the descriptor",
+            ),
+            RegisterError::Os(Errno::ENOSPC) => f.write_str(
+                "as many descriptors are watched as the user may: raise /proc/sys/fs/epoll/max_user_watches",
+            ),
+            RegisterError::Os(Errno::EMFILE) => f.write_str(
+                "the process has as many open files as it may: raise the limit (`ulimit -n`), or close some",
+            ),
             RegisterError::Os(errno) => write!(f, "{}", errno.desc()),
         }
     }
@@ -69,7 +93,10 @@ impl From<RegisterError> for io::Error {
         match error {
             RegisterError::NotPollable => Errno::EPERM,
             RegisterError::TooLarge { .. } => Errno::EMFILE,
-            RegisterError::Stack(_) | RegisterError::Spawn(_) => Errno::ENOMEM,
+            RegisterError::Stack(_)
+            | RegisterError::Spawn(_)
+            | RegisterError::TooManyTimers { .. } => Errno::ENOMEM,
+            RegisterError::NoPidfd => Errno::ENOSYS,
             RegisterError::ThreadEnds => Errno::ESRCH,
             RegisterError::Os(errno) => errno,
         }

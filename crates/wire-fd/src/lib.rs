@@ -47,24 +47,41 @@
 //!
 //! A regular file is always "ready" and epoll refuses it ([`RegisterError::NotPollable`]): reading
 //! it may block for as long as the disk takes. That is what wire-io is for.
+mod alarm;
 mod bell;
+mod child;
 mod clock;
+mod crossing;
 mod error;
+mod interval;
 mod mailbox;
+mod mode;
+mod moments;
 mod monitor;
+mod prefetch;
 mod ready;
+mod reserved;
 mod signal;
 mod sync;
 mod table;
+mod task;
+mod thread_channel;
+mod timeout;
 mod timer;
 mod watch;
 
+pub use child::{Exit, wait_child};
 pub use error::{RegisterError, interrupt_to_io};
+pub use interval::Interval;
 pub use mailbox::{Post, Waker};
+pub use mode::Mode;
 pub use monitor::{expect_post, waker};
 pub use nix::sys::signal::Signal;
 pub use ready::Ready;
 pub use signal::Signals;
+pub use task::Task;
+pub use thread_channel::{NotSent, ThreadChannel, ThreadChannelError};
+pub use timeout::Timeout;
 pub use timer::{Elapsed, deadline, sleep, sleep_until, timeout};
 pub use watch::{Pollable, Watch};
 pub use wire_core;

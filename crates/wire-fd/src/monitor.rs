@@ -23,18 +23,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::task;
 
-use intrusive_collections::{Bound, RBTree, UnsafeRef};
 use nix::errno::Errno;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use wire_core::outside::{self, NEVER, Timer, TimerAdapter};
+use wire_core::outside::{self, NEVER};
 use wire_core::{Interrupt, Kind, Reason, WaitQueue, Wire, block};
 use wire_stack::Arena;
 
+use crate::alarm;
 use crate::bell::Bell;
-use crate::clock::now;
 use crate::error::RegisterError;
 use crate::mailbox::{Mailbox, Waker};
+use crate::moments::Moments;
 use crate::sync::Arc;
 use crate::table::{Entry, Table, readiness};
 
@@ -54,9 +54,11 @@ pub(crate) struct Monitor {
     mailbox: Arc<Mailbox>,
     /// Rings the mailbox's bell: for wires woken from other threads without post.
     bell: task::Waker,
-    /// Waits under way that only this wire can end, timers apart.
+    /// Waits under way that only this wire can end, timers and sources apart.
     waiters: Cell<usize>,
-    timers: UnsafeCell<RBTree<TimerAdapter>>,
+    /// Somebody was about to wait for a source, that is a descriptor as one of several things.
+    sources: Cell<bool>,
+    pub(crate) moments: UnsafeCell<Moments>,
     /// On the heap, since a monitor is made in whichever wire first waits, on its small stack.
     events: Box<[UnsafeCell<libc::epoll_event>]>,
     /// It sits in its idle block.
@@ -66,23 +68,53 @@ pub(crate) struct Monitor {
 }
 
 thread_local! {
-    static MONITOR: OnceCell<Box<Monitor>> = const { OnceCell::new() };
+    static MONITOR: OnceCell<Owned> = const { OnceCell::new() };
+    /// The same once more, for as long as it is there: unlike the one above it has no destructor, so
+    /// that looking is one load and one comparison.
+    static CURRENT: Cell<*const Monitor> = const { Cell::new(ptr::null()) };
+}
+
+struct Owned(Box<Monitor>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        CURRENT.set(ptr::null());
+    }
+}
+
+/// This thread's monitor, if it is set up. Not to be kept: it goes when the thread's storage does.
+#[inline]
+pub(crate) fn current<'a>() -> Option<&'a Monitor> {
+    // SAFETY: there, or this is null. It goes when the thread ends, and `run()` is over before that, with
+    // all its wires; no function of this crate has this reference across a call of foreign code.
+    unsafe { CURRENT.get().as_ref() }
 }
 
 /// Calls `f` with this thread's monitor, which is set up at the first call: the one place where
 /// this crate allocates.
+#[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Monitor) -> R) -> Result<R, RegisterError> {
-    MONITOR
-        .try_with(|cell| {
-            if let Some(monitor) = cell.get() {
-                return Ok(f(monitor));
-            }
-            let monitor = Box::new(Monitor::new()?);
-            // SAFETY: the hook unlinks the timer, and timers are linked by this crate only.
-            unsafe { outside::set_timer_hook(unlink_timer) };
-            Ok(f(cell.get_or_init(|| monitor)))
-        })
-        .map_err(|_| RegisterError::ThreadEnds)?
+    let mut monitor = CURRENT.get();
+    if monitor.is_null() {
+        monitor = set_up()?;
+    }
+    // SAFETY: it is there until the thread's storage is destroyed. That does not happen inside `f`: what
+    // is called then finds null here, and `run()` is over before that, with all its wires.
+    Ok(f(unsafe { &*monitor }))
+}
+
+#[cold]
+#[inline(never)]
+fn set_up() -> Result<*const Monitor, RegisterError> {
+    let made = MONITOR.try_with(|cell| {
+        let monitor = Box::new(Monitor::new()?);
+        // SAFETY: the hook forgets the timer, and timers get places by this crate only.
+        unsafe { outside::set_timer_hook(alarm::wire_ends) };
+        let owned = cell.get_or_init(|| Owned(monitor));
+        CURRENT.set(&raw const *owned.0);
+        Ok(&raw const *owned.0)
+    });
+    made.map_err(|_| RegisterError::ThreadEnds)?
 }
 
 /// The address of this thread's wires for other threads.
@@ -123,7 +155,8 @@ impl Monitor {
             bell: Arc::clone(&mailbox).into(),
             mailbox,
             waiters: Cell::new(0),
-            timers: UnsafeCell::new(RBTree::new(TimerAdapter::NEW)),
+            sources: Cell::new(false),
+            moments: UnsafeCell::new(Moments::map()?),
             events: (0..EVENTS).map(|_| UnsafeCell::new(NO_EVENT)).collect(),
             idle: Cell::new(false),
             wire: Wire::new(),
@@ -151,7 +184,10 @@ impl Monitor {
     }
 
     /// Undoes `register`, while the descriptor is still open.
-    pub(crate) fn deregister(&self, fd: BorrowedFd<'_>, entry: &Entry) {
+    pub(crate) fn deregister(&self, fd: BorrowedFd<'_>, entry: &Entry, generation: u32) {
+        if entry.is_over(generation) {
+            return; // closed behind our back, and its number registered again
+        }
         entry.retire();
         // It fails only if the descriptor was closed behind our back, which removed it.
         let _ = self.epoll.delete(fd);
@@ -164,9 +200,24 @@ impl Monitor {
         Ok(Waiting(self))
     }
 
-    /// Ends what `waiting` began.
-    pub(crate) fn stop_waiting(&self) {
-        self.waiters.set(self.waiters.get() - 1);
+    /// Somebody is about to wait for a descriptor as one of several things. Nobody tells when that ends:
+    /// the monitor looks for itself, once nobody else has it running.
+    fn source(&self) -> Result<(), RegisterError> {
+        self.sources.set(true);
+        self.start()
+    }
+
+    fn no_sources(&self) -> bool {
+        if self.sources.get() {
+            self.sources.set(self.table.has_waiters());
+        }
+        !self.sources.get()
+    }
+
+    /// Whether the monitor's wire runs and is not idle.
+    #[inline]
+    pub(crate) fn is_looking(&self) -> bool {
+        self.wire.is_in_use() && !self.idle.get()
     }
 
     /// Sees to it that the monitor's wire runs and is not idle.
@@ -186,30 +237,9 @@ impl Monitor {
         Ok(())
     }
 
-    fn no_timers(&self) -> bool {
-        // SAFETY: the tree is only used in this file, in steps that run no foreign code.
-        unsafe { (*self.timers.get()).is_empty() }
-    }
-
-    /// Whether no wire waits for a moment. Timers that were left behind at the front are unlinked:
-    /// they would keep the thread's wires from being found stuck.
-    fn no_moments(&self) -> bool {
-        loop {
-            // SAFETY: as in `no_timers`.
-            let mut first = unsafe { (*self.timers.get()).front_mut() };
-            match first.get() {
-                None => return true,
-                Some(timer) if timer.deadline.get() != NEVER || timer.sleep.get() != NEVER => {
-                    return false;
-                }
-                Some(_) => drop(first.remove()),
-            }
-        }
-    }
-
     fn serve(&self) -> Result<(), Interrupt> {
         loop {
-            if self.waiters.get() == 0 && self.no_moments() {
+            if self.waiters.get() == 0 && self.no_moments() && self.no_sources() {
                 self.idle.set(true);
                 block(Reason::new(&IDLE))?;
                 continue;
@@ -224,7 +254,7 @@ impl Monitor {
     fn look(&self) {
         let mut timeout = 0;
         if wire_core::is_only_one() && self.mailbox.may_sleep() && outside::may_sleep(&self.bell) {
-            timeout = self.until_next_timer();
+            timeout = self.until_next_moment();
         }
         let events = self.events.as_ptr().cast_mut().cast::<libc::epoll_event>();
         let wait = || wait_for_events(self.epoll.0.as_fd(), events, timeout);
@@ -250,81 +280,7 @@ impl Monitor {
             }
         }
         self.mailbox.drain();
-        if !self.no_timers() {
-            self.fire(now());
-        }
-    }
-
-    /// Nanoseconds to sleep at most.
-    fn until_next_timer(&self) -> u64 {
-        // SAFETY: as in `no_timers`.
-        let next = unsafe {
-            (*self.timers.get())
-                .front()
-                .get()
-                .map(|timer| timer.at.get())
-        };
-        next.map_or(NEVER, |at| at.saturating_sub(now()))
-    }
-
-    /// Puts the timer of the running wire where its nearest moment wants it. One that is too early
-    /// is left, since moments mostly move on: it will find nothing due, and be put right then.
-    pub(crate) fn arm(&self, timer: &Timer) -> Result<(), RegisterError> {
-        let at = timer.deadline.get().min(timer.sleep.get());
-        if at == NEVER || (timer.is_linked() && timer.at.get() <= at) {
-            return Ok(());
-        }
-        self.start()?;
-        self.unlink(timer);
-        self.link(timer, at);
-        Ok(())
-    }
-
-    fn link(&self, timer: &Timer, at: u64) {
-        timer.at.set(at);
-        // SAFETY: not linked; the wire's end unlinks it (`unlink_timer`), so it stays in place.
-        // `upper_bound` keeps equal moments in order of arming.
-        unsafe {
-            let timer = UnsafeRef::from_raw(ptr::from_ref(timer));
-            (*self.timers.get())
-                .upper_bound_mut(Bound::Included(&at))
-                .insert_after(timer);
-        }
-    }
-
-    fn unlink(&self, timer: &Timer) {
-        if timer.is_linked() {
-            // SAFETY: linked timers of this thread are linked in this tree.
-            unsafe { (*self.timers.get()).cursor_mut_from_ptr(timer).remove() };
-        }
-    }
-
-    fn fire(&self, now: u64) {
-        loop {
-            // SAFETY: as in `no_timers`; a linked timer's wire is alive.
-            let timer = unsafe {
-                let mut first = (*self.timers.get()).front_mut();
-                match first.get() {
-                    Some(timer) if timer.at.get() <= now => {}
-                    _ => return,
-                }
-                first.remove()
-            };
-            let Some(timer) = timer else { return };
-            let wire = timer.wire();
-            let later = |moment: u64| if moment > now { moment } else { NEVER };
-            let next = later(timer.deadline.get()).min(later(timer.sleep.get()));
-            if timer.sleep.get() <= now {
-                timer.sleep.set(NEVER);
-                outside::unblock(wire);
-            }
-            if timer.deadline.get() <= now {
-                outside::deadline_passed(wire);
-            }
-            if next != NEVER {
-                self.link(&timer, next);
-            }
-        }
+        self.fire_due();
     }
 }
 
@@ -352,11 +308,6 @@ fn monitor() {
     let _ = with(Monitor::serve);
 }
 
-/// Takes the timer of a wire that ends out of the tree.
-fn unlink_timer(timer: &Timer) {
-    let _ = with(|monitor| monitor.unlink(timer));
-}
-
 /// Adds to what is remembered of a descriptor and wakes who waits for it.
 pub(crate) fn notify(entry: &Entry, state: u8) {
     entry.set(state);
@@ -368,9 +319,15 @@ pub(crate) fn notify(entry: &Entry, state: u8) {
     }
 }
 
+/// Called by sources when somebody is about to wait for them, perhaps in a later `run()` than that which
+/// made them. Without a monitor the wait would be found stuck, which says as much as an error could.
+pub(crate) fn about_to_wait() {
+    let _ = with(Monitor::source);
+}
+
 /// Waking one of several things waited for runs code of whoever made that source. If it panics, its
 /// wire will try again itself; the others must be woken all the same.
-fn wake_all(queue: &WaitQueue) {
+pub(crate) fn wake_all(queue: &WaitQueue) {
     while let Err(payload) = catch_unwind(AssertUnwindSafe(|| queue.wake_all())) {
         // Dropping it might panic again.
         std::mem::forget(payload);
@@ -382,7 +339,7 @@ pub(crate) struct Waiting<'a>(&'a Monitor);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.stop_waiting();
+        self.0.waiters.set(self.0.waiters.get() - 1);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::watch::{Pollable, READABLE, WRITABLE, Watch};
 
 /// Readiness of a [`Watch`] in one direction, to be waited for beside channels, locks and whatever
 /// else is a [`Source`]. It takes nothing: what is ready stays so until a read or write finds
-/// otherwise. While it exists the monitor looks, so keep it for the wait and no longer.
+/// otherwise.
 ///
 /// ```
 /// use std::io::Write;
@@ -59,15 +59,8 @@ impl<T: Pollable> Watch<T> {
 
 impl<'a> Ready<'a> {
     fn new(entry: &'a Entry, bit: u8) -> Result<Ready<'a>, RegisterError> {
-        // The count goes on until the drop below.
-        monitor::with(|monitor| monitor.waiting().map(std::mem::forget))??;
+        monitor::with(monitor::Monitor::start)??;
         Ok(Ready { entry, bit })
-    }
-}
-
-impl Drop for Ready<'_> {
-    fn drop(&mut self) {
-        let _ = monitor::with(monitor::Monitor::stop_waiting);
     }
 }
 
@@ -79,9 +72,7 @@ impl Source for Ready<'_> {
     }
 
     fn queue(&self) -> &WaitQueue {
-        // Asked for by who is about to wait, perhaps in a later `run()` than that which made this.
-        // Without a monitor the wait would be found stuck, which says as much as an error could.
-        let _ = monitor::with(monitor::Monitor::start);
+        monitor::about_to_wait();
         if self.bit == READ {
             &self.entry.readers
         } else {

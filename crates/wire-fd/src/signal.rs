@@ -4,13 +4,17 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 
-use nix::errno::Errno;
-
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use wire_core::{Kind, Reason, WaitQueue};
+use wire_wait::Source;
+
 use crate::error::RegisterError;
+use crate::monitor;
 use crate::watch::Watch;
+
+static SIGNAL: Kind = Kind::new("signal");
 
 thread_local! {
     /// By number: how many `Signals` of this thread receive it, so that the last one unblocks it.
@@ -21,7 +25,8 @@ thread_local! {
 ///
 /// They are blocked for this OS thread while this lives. Other threads of the program must block
 /// them as well, or the kernel may pick one of those to interrupt: make this before starting
-/// threads, which inherit the mask.
+/// threads, which inherit the mask. Any number of wires may wait for the same ones: each signal goes to one
+/// of them. It is a [`Source`] as well, to be waited for beside other things.
 ///
 /// ```
 /// use wire_fd::{Signal, Signals};
@@ -69,12 +74,33 @@ impl Signals {
     ///
     /// As for [`Watch::readable`].
     pub fn wait(&self) -> io::Result<Signal> {
-        let info = self.fd.read_with(|fd| match fd.read_signal() {
-            Ok(Some(info)) => Ok(info),
-            Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(errno) => Err(errno.into()),
-        })?;
-        Signal::try_from(info.ssi_signo as libc::c_int).map_err(|_| Errno::EINVAL.into())
+        self.fd.read_with(next)
+    }
+}
+
+/// The next signal; an error as [`Signals::wait`] has it.
+impl Source for Signals {
+    type Item = io::Result<Signal>;
+
+    fn try_take(&self) -> Option<io::Result<Signal>> {
+        self.fd.try_read_with(next)
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        monitor::about_to_wait();
+        &self.fd.entry().readers
+    }
+
+    fn reason(&self) -> Reason {
+        Reason::on(&SIGNAL, self)
+    }
+}
+
+fn next(fd: &SignalFd) -> io::Result<Signal> {
+    match fd.read_signal() {
+        Ok(Some(info)) => Signal::try_from(info.ssi_signo as libc::c_int).map_err(io::Error::from),
+        Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(errno) => Err(errno.into()),
     }
 }
 

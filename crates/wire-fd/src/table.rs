@@ -13,17 +13,15 @@
 //! hold events for the one before; the generation tells them apart.
 
 use std::cell::Cell;
-use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
 
-use nix::errno::Errno;
-
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous};
 use nix::sys::resource::{Resource, getrlimit};
 use wire_core::WaitQueue;
 
 use crate::error::RegisterError;
+use crate::monitor::wake_all;
+use crate::reserved::Reserved;
 
 /// Remembered readiness, one bit each.
 pub(crate) const READ: u8 = 1;
@@ -70,6 +68,22 @@ impl Entry {
         self.spent.set(0);
     }
 
+    /// Whether the registration that was given this number is over. When the thread's table is gone, with
+    /// the thread, nothing is known, and nothing over.
+    #[inline]
+    pub(crate) fn is_over(&self, generation: u32) -> bool {
+        self.generation.get() != generation && self.generation.get() != 0
+    }
+
+    /// The number of the registration.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+
+    fn has_waiters(&self) -> bool {
+        !self.readers.is_empty() || !self.writers.is_empty()
+    }
+
     /// Ends the registration: events still on their way no longer match.
     pub(crate) fn retire(&self) {
         self.generation.set(next(self.generation.get()));
@@ -85,34 +99,33 @@ const MOST: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    entries: NonNull<Entry>,
-    len: usize,
+    entries: Reserved<Entry>,
+    /// Behind the highest number that was ever registered.
+    high: Cell<usize>,
+    /// Where a waiter was found last.
+    found: Cell<usize>,
 }
 
 impl Table {
     pub(crate) fn map() -> Result<Table, RegisterError> {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         let len = usize::try_from(hard).map_or(MOST, |hard| hard.clamp(1024, MOST));
-        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
-        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        let bytes = NonZeroUsize::new(len * size_of::<Entry>()).ok_or(Errno::EINVAL)?;
-        // SAFETY: a new mapping at an address of the kernel's choice; it touches nothing else.
-        let entries = unsafe { mmap_anonymous(None, bytes, access, flags) }?;
         Ok(Table {
-            entries: entries.cast(),
-            len,
+            entries: Reserved::map(len)?,
+            high: Cell::new(0),
+            found: Cell::new(0),
         })
     }
 
     fn at(&self, fd: RawFd) -> Option<NonNull<Entry>> {
-        let index = usize::try_from(fd).ok().filter(|index| *index < self.len)?;
+        let index = usize::try_from(fd).ok()?;
         // SAFETY: inside the mapping.
-        Some(unsafe { self.entries.add(index) })
+        (index < self.entries.len()).then(|| unsafe { self.entries.at(index) })
     }
 
     /// The word for epoll of the next registration of `fd`.
     pub(crate) fn next_word(&self, fd: RawFd) -> Result<u64, RegisterError> {
-        let limit = self.len;
+        let limit = self.entries.len();
         let entry = self.at(fd).ok_or(RegisterError::TooLarge { fd, limit })?;
         // SAFETY: the mapping is zeroed or holds an entry; reading the number is fine in both.
         let generation = next(unsafe { (*entry.as_ptr().cast_const()).generation.get() });
@@ -122,12 +135,19 @@ impl Table {
     /// A fresh entry for the registration that epoll has just taken under `word`, which
     /// [`next_word`](Table::next_word) gave.
     pub(crate) fn open(&self, word: u64) -> NonNull<Entry> {
-        let index = word as u32 as usize;
-        assert!(index < self.len);
-        // SAFETY: inside the mapping. Epoll takes a descriptor once, so this entry has no
-        // registration and nobody waits in it.
+        let entry = self
+            .at(word as u32 as RawFd)
+            .expect("its number was looked up before");
+        self.high.set(self.high.get().max(word as u32 as usize + 1));
+        // SAFETY: inside the mapping. Epoll takes a descriptor once, so this entry has no registration. Who
+        // still waits in it does so for one that was closed behind our back; they find that it is over.
         unsafe {
-            let entry = self.entries.add(index);
+            if (*entry.as_ptr().cast_const()).generation.get() != 0 {
+                let before = entry.as_ref();
+                before.retire();
+                wake_all(&before.readers);
+                wake_all(&before.writers);
+            }
             entry.write(Entry {
                 generation: Cell::new((word >> 32) as u32),
                 state: Cell::new(0),
@@ -137,6 +157,19 @@ impl Table {
             });
             entry
         }
+    }
+
+    /// Whether somebody waits for a registered descriptor. Looks first where it found one before.
+    pub(crate) fn has_waiters(&self) -> bool {
+        let high = self.high.get();
+        let from = self.found.get();
+        let found = (from..high).chain(0..from.min(high)).find(|&index| {
+            // SAFETY: inside the mapping; zeroes, where nothing was registered, are a good entry with
+            // nobody in its queues.
+            unsafe { self.entries.at(index).as_ref() }.has_waiters()
+        });
+        self.found.set(found.unwrap_or(0));
+        found.is_some()
     }
 
     /// The entry that epoll's word means, unless its registration is over.
@@ -152,10 +185,9 @@ impl Drop for Table {
     /// Gives the memory back but keeps the addresses: the destructor of some other thread-local
     /// value may still read and write a `Watch`, whose entry then says "nothing is known".
     fn drop(&mut self) {
-        let bytes = self.len * size_of::<Entry>();
-        // SAFETY: the mapping made in `map`. Its entries are plain cells and queues, in which
-        // nobody waits when the thread ends; zeroes are what they were before their first use.
-        let _ = unsafe { madvise(self.entries.cast(), bytes, MmapAdvise::MADV_DONTNEED) };
+        // SAFETY: entries are plain cells and queues, in which nobody waits when the thread ends;
+        // zeroes are what they were before their first use.
+        unsafe { self.entries.forget_all() };
     }
 }
 

@@ -4,12 +4,12 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
-use wire_core::outside::{self, NEVER, Timer};
-use wire_core::{Interrupt, Kind, Reason, block, check_interrupt};
+use wire_core::outside::{self, NEVER};
+use wire_core::{Interrupt, Kind, Reason, Wire, block, check_interrupt};
 
+use crate::alarm;
 use crate::clock;
-use crate::error::RegisterError;
-use crate::monitor;
+use crate::moments::{NOWHERE, Place};
 
 static SLEEP: Kind = Kind::new("sleep");
 
@@ -21,16 +21,21 @@ static SLEEP: Kind = Kind::new("sleep");
 ///
 /// # Panics
 ///
-/// If the thread's monitor cannot be set up.
+/// If the thread's monitor cannot be set up, or 4 million wires of this thread sleep or have deadlines.
 pub fn sleep(duration: Duration) -> Result<(), Interrupt> {
     if duration.is_zero() {
         return check_interrupt();
     }
-    if !outside::in_wire() {
+    let me = outside::current();
+    if me.is_null() {
         std::thread::sleep(duration);
         return Ok(());
     }
-    sleep_to(clock::after(duration))
+    let sleeper = Sleeper(me, alarm::sleep(me, duration));
+    while sleeper.is_asleep() {
+        block(Reason::new(&SLEEP))?;
+    }
+    Ok(())
 }
 
 /// Waits until `deadline`; one that has passed returns at once.
@@ -41,32 +46,29 @@ pub fn sleep(duration: Duration) -> Result<(), Interrupt> {
 ///
 /// # Panics
 ///
-/// If the thread's monitor cannot be set up.
+/// As [`sleep`] does.
 pub fn sleep_until(deadline: Instant) -> Result<(), Interrupt> {
     sleep(deadline.saturating_duration_since(Instant::now()))
 }
 
-fn sleep_to(moment: u64) -> Result<(), Interrupt> {
-    struct Awake<'a>(&'a Timer);
-    impl Drop for Awake<'_> {
-        fn drop(&mut self) {
-            self.0.sleep.set(NEVER);
-        }
+/// A wire's sleep under way. However it ends, nobody is going to wake its wire for it any more.
+struct Sleeper(*const Wire, Place);
+
+impl Sleeper {
+    /// One farther than any clock counts has no place; only an interrupt ends it.
+    #[inline]
+    fn is_asleep(&self) -> bool {
+        self.1 == NOWHERE || alarm::is_asleep(self.0, self.1)
     }
-    outside::with_timer(|timer| {
-        timer.sleep.set(moment);
-        let _awake = Awake(timer);
-        arm(timer).unwrap_or_else(|error| panic!("no timer: {error}"));
-        // A sleep farther than any clock counts has no timer; only an interrupt ends it.
-        while timer.sleep.get() != NEVER || moment == NEVER {
-            block(Reason::new(&SLEEP))?;
-        }
-        Ok(())
-    })
 }
 
-fn arm(timer: &Timer) -> Result<(), RegisterError> {
-    monitor::with(|monitor| monitor.arm(timer))?
+impl Drop for Sleeper {
+    #[inline]
+    fn drop(&mut self) {
+        if self.1 != NOWHERE && alarm::is_asleep(self.0, self.1) {
+            alarm::wake_never(self.1);
+        }
+    }
 }
 
 /// The deadline of a [`timeout`] passed before the work was done.
@@ -149,9 +151,9 @@ fn bounded<T>(now: u64, mine: u64, f: impl FnOnce() -> T) -> Result<T, Elapsed> 
             return Ok(f());
         }
         timer.deadline.set(mine);
-        if let Err(error) = arm(timer) {
+        if let Err(error) = alarm::deadline(timer, now) {
             timer.deadline.set(outer);
-            panic!("no timer: {error}");
+            alarm::no_timer(&error);
         }
         if mine <= now {
             outside::deadline_passed(timer.wire());
@@ -160,9 +162,9 @@ fn bounded<T>(now: u64, mine: u64, f: impl FnOnce() -> T) -> Result<T, Elapsed> 
         // What ended `f`, if it was an interrupt, must be asked before the mark is taken off.
         let cause = check_interrupt();
         timer.deadline.set(outer);
-        // What fired for this scope was the wire's only timer. It cannot fail: the monitor is there,
-        // started by the call above.
-        let _ = arm(timer);
+        // What fired for this scope was the wire's one timer for deadlines. It cannot fail: the monitor is
+        // there, started by the call above, and so is room for as many timers.
+        let _ = alarm::deadline(timer, now);
         outside::clear_deadline(timer.wire());
         if outer != NEVER && outer <= clock::now() {
             outside::deadline_passed(timer.wire());

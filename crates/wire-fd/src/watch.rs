@@ -82,6 +82,7 @@ pub struct Watch<T: Pollable> {
     io: ManuallyDrop<T>,
     /// In the table of this thread.
     entry: NonNull<Entry>,
+    generation: u32,
 }
 
 impl<T: Pollable> Watch<T> {
@@ -107,10 +108,12 @@ impl<T: Pollable> Watch<T> {
         let entry = monitor::with(|monitor| monitor.register(io.as_fd()))??;
         // Most things can be written at once; if not, the first attempt finds out.
         // SAFETY: just registered; this owner keeps the entry until it is dropped.
-        unsafe { entry.as_ref() }.set(WRITE);
+        let known = unsafe { entry.as_ref() };
+        known.set(WRITE);
         Ok(Watch {
             io: ManuallyDrop::new(io),
             entry,
+            generation: known.generation(),
         })
     }
 
@@ -134,14 +137,18 @@ impl<T: Pollable> Watch<T> {
     }
 
     fn deregister(&self) {
-        let _ = monitor::with(|monitor| monitor.deregister(self.io.as_fd(), self.entry()));
+        let _ = monitor::with(|monitor| {
+            monitor.deregister(self.io.as_fd(), self.entry(), self.generation);
+        });
     }
 
     /// Ends all waits on this descriptor, now and later, with the errno `EBADF`. For one that is
     /// shared by reference; the descriptor itself is closed when its owner drops it.
     pub fn close(&self) {
-        self.entry().set(CLOSED);
-        monitor::notify(self.entry(), READ | WRITE);
+        if !self.entry().is_over(self.generation) {
+            self.entry().set(CLOSED);
+            monitor::notify(self.entry(), READ | WRITE);
+        }
     }
 
     /// Waits until a read would not block, or would report the end or an error.
@@ -166,7 +173,14 @@ impl<T: Pollable> Watch<T> {
     /// Outside a wire, and while it unwinds and so cannot switch, this waits like any blocking call.
     fn wait(&self, bit: u8) -> io::Result<()> {
         let entry = self.entry();
-        while !entry.has(bit | CLOSED) {
+        loop {
+            // Over, too, if somebody closed the descriptor behind our back and its number came again.
+            if entry.has(CLOSED) || entry.is_over(self.generation) {
+                return Err(Errno::EBADF.into());
+            }
+            if entry.has(bit) {
+                return Ok(());
+            }
             if !outside::in_wire() || std::thread::panicking() {
                 return self.poll(bit);
             }
@@ -179,11 +193,6 @@ impl<T: Pollable> Watch<T> {
                 let _waiting = monitor.waiting().map_err(io::Error::from)?;
                 queue.wait(Reason::on(kind, self)).map_err(interrupt_to_io)
             })??;
-        }
-        if entry.has(CLOSED) {
-            Err(Errno::EBADF.into())
-        } else {
-            Ok(())
         }
     }
 
@@ -211,6 +220,24 @@ impl<T: Pollable> Watch<T> {
     /// Those of `op`, and as for [`readable`](Watch::readable).
     pub fn read_with<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.attempt(READ, op)
+    }
+
+    /// Calls `op`, a read of some kind, if what is remembered does not say that it would have to wait.
+    pub(crate) fn try_read_with<R>(
+        &self,
+        op: impl FnOnce(&T) -> io::Result<R>,
+    ) -> Option<io::Result<R>> {
+        let entry = self.entry();
+        if !entry.has(READ) {
+            return None;
+        }
+        match op(&self.io) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                entry.clear(READ);
+                None
+            }
+            result => Some(result),
+        }
     }
 
     /// Calls `op`, a write of some kind, when it need not wait; again if it says `WouldBlock`.

@@ -1,17 +1,20 @@
-//! The mailbox between threads, tried in all orders of its steps: nothing posted is lost, nothing is
-//! called twice, and no post finds the wire thread asleep without waking it.
+//! What crosses threads, tried in all orders of its steps. The mailbox: nothing posted is lost, nothing is
+//! called twice, and no post finds the wire thread asleep without waking it. The queue between threads:
+//! nothing sent is lost, and nobody waits for what is there.
 //!
 //! `RUSTFLAGS='--cfg loom' cargo test --release -p wire-fd --test loom`, or `cargo xtask deep loom`.
 #![cfg(loom)]
 #![allow(missing_docs, dead_code, unreachable_pub)]
 
-/// The crate's file, on loom's atomics and the bell below.
+/// The crate's files, on loom's atomics and the bell below.
+#[path = "../src/crossing.rs"]
+mod crossing;
 #[path = "../src/mailbox.rs"]
 mod mailbox;
 
 mod sync {
-    pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+    pub(crate) use loom::sync::{Arc, Mutex};
 }
 
 mod bell {
@@ -39,6 +42,7 @@ mod bell {
 
 use std::ptr::NonNull;
 
+use crossing::{Attempt, Crossing, End, Inner, Waiter};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
@@ -88,7 +92,7 @@ fn letters<const N: usize>() -> [NonNull<Letter>; N] {
 }
 
 /// The wire thread: sleeps whenever it may, until `count` posts have arrived.
-fn receive(mailbox: &Mailbox, count: usize) {
+fn receive_posts(mailbox: &Mailbox, count: usize) {
     let mut arrived = 0;
     while arrived < count {
         if mailbox.may_sleep() {
@@ -126,7 +130,7 @@ fn one_poster_is_never_slept_through() {
         let addresses = letters.map(Address);
         let poster =
             thread::spawn(move || addresses.iter().for_each(|address| address.post(&waker)));
-        receive(&mailbox, 2);
+        receive_posts(&mailbox, 2);
         poster.join().unwrap();
         exactly_once(letters);
     });
@@ -146,10 +150,127 @@ fn two_posters_lose_nothing() {
             );
             thread::spawn(move || address.post(&waker))
         });
-        receive(&mailbox, 2);
+        receive_posts(&mailbox, 2);
         for poster in posters {
             poster.join().unwrap();
         }
         exactly_once(letters);
+    });
+}
+
+/// Somebody who waits at a crossing, told by way of a bell: a thread, or a wire whose post has arrived.
+#[repr(C)]
+struct Ringing {
+    waiter: Waiter,
+    bell: Arc<bell::Bell>,
+}
+
+unsafe fn ring(waiter: NonNull<Waiter>) {
+    // SAFETY: first in a `Ringing` that stays until it is told.
+    let bell = Arc::clone(unsafe { &waiter.cast::<Ringing>().as_ref().bell });
+    bell.ring();
+}
+
+/// Attempts until it succeeds, waiting in between.
+fn until_done<R>(mut attempt: impl FnMut(Option<NonNull<Waiter>>) -> Attempt<R>) -> Option<R> {
+    loop {
+        let me = Ringing {
+            waiter: Waiter::new(ring),
+            bell: Arc::new(bell::Bell::default()),
+        };
+        match attempt(Some(NonNull::from(&me).cast())) {
+            Attempt::Done(result) => return Some(result),
+            Attempt::Closed => return None,
+            Attempt::NotNow => me.bell.wait(),
+        }
+    }
+}
+
+type Two = Crossing<Box<u32>, 1>;
+
+fn crossing() -> Arc<Two> {
+    Arc::new(Crossing {
+        inner: loom::sync::Mutex::new(Inner::new()),
+    })
+}
+
+fn send(crossing: &Two, value: u32) {
+    let mut value = Some(Box::new(value));
+    // SAFETY: `until_done` keeps the waiter until it was told.
+    until_done(|waiter| unsafe { crossing.send(&mut value, waiter) });
+}
+
+fn receive(crossing: &Two) -> Option<u32> {
+    // SAFETY: as above.
+    until_done(|waiter| unsafe { crossing.receive(waiter) }).map(|value| *value)
+}
+
+#[test]
+fn what_crosses_arrives_once_whoever_waits() {
+    all_orders(|| {
+        let queue = crossing();
+        let senders = [1, 2].map(|n| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || send(&queue, n))
+        });
+        let mut got = [receive(&queue), receive(&queue)];
+        got.sort_unstable();
+        assert_eq!(got, [Some(1), Some(2)]);
+        for sender in senders {
+            sender.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn one_who_gives_up_passes_its_turn_on() {
+    all_orders(|| {
+        let queue = crossing();
+        let fickle = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || {
+                let me = Ringing {
+                    waiter: Waiter::new(ring),
+                    bell: Arc::new(bell::Bell::default()),
+                };
+                let waiter = NonNull::from(&me).cast();
+                // SAFETY: it has given up, or was told, before it goes.
+                match unsafe { queue.receive(Some(waiter)) } {
+                    Attempt::Done(value) => Some(*value),
+                    Attempt::Closed => None,
+                    Attempt::NotNow => {
+                        if !queue.give_up(End::Receive, waiter) {
+                            me.bell.wait();
+                            queue.pass_on(End::Receive);
+                        }
+                        None
+                    }
+                }
+            }
+        });
+        let patient = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || receive(&queue)
+        });
+        send(&queue, 7);
+        let fickle = fickle.join().unwrap();
+        if fickle.is_some() {
+            queue.close(); // nothing is left for the other
+        }
+        assert_eq!(patient.join().unwrap().xor(fickle), Some(7));
+    });
+}
+
+#[test]
+fn closing_leaves_nobody_waiting() {
+    all_orders(|| {
+        let queue = crossing();
+        let receiver = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || (receive(&queue), receive(&queue))
+        });
+        send(&queue, 1);
+        queue.close();
+        assert_eq!(receiver.join().unwrap(), (Some(1), None));
     });
 }

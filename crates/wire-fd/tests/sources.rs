@@ -93,3 +93,23 @@ fn readiness_asked_for_in_one_run_may_be_waited_for_in_the_next() {
     assert_eq!(run(|| wire_wait::wait(&ready)), Ok(()));
     writer.join().unwrap();
 }
+
+#[test]
+fn one_that_nobody_waits_for_does_not_hide_that_all_are_stuck() {
+    let mut stuck = 0;
+    let mut told = |_| stuck += 1;
+    let (_a, b) = UnixStream::pair().unwrap();
+    wire_core::Runtime::new()
+        .on_stuck(&mut told)
+        .run(|| {
+            let b = Watch::new(b).unwrap();
+            let (read, write) = (b.to_read().unwrap(), b.to_write().unwrap());
+            let waited = wire_wait::wait_two(&read, &write);
+            assert_eq!(waited, Ok(wire_wait::Either::Second(())));
+            sleep(Duration::from_millis(1)).unwrap();
+            wire_core::suspend().unwrap_err();
+            drop((read, write));
+        })
+        .unwrap();
+    assert_eq!(stuck, 1);
+}

@@ -247,3 +247,42 @@ fn a_scope_that_is_over_does_not_hide_that_all_are_stuck() {
     assert_eq!(stuck, 1);
     assert!(start.elapsed() < Duration::from_secs(60));
 }
+
+#[test]
+fn a_hundred_thousand_sleepers_all_wake_and_none_early() {
+    const COUNT: usize = 100_000;
+    const SIZE: usize = 64 * 1024;
+    let arena = wire_stack::Arena::builder().count(COUNT).stack_size(SIZE);
+    let arena = arena.build().unwrap();
+    let wires: Vec<_> = (0..COUNT).map(|_| wire_core::Wire::new()).collect();
+    let woken = std::cell::Cell::new(0);
+    run(|| {
+        wire_core::scope(|s| {
+            for (n, wire) in wires.iter().enumerate() {
+                // Lengths in no order, equal ones among them.
+                let length = Duration::from_micros((n as u64 * 7919) % 4096 * 100);
+                let woken = &woken;
+                let sleeper = move || {
+                    let start = Instant::now();
+                    sleep(length).unwrap();
+                    assert!(start.elapsed() >= length);
+                    woken.set(woken.get() + 1);
+                };
+                s.spawn(wire, arena.stack().unwrap(), "sleeper", sleeper)
+                    .unwrap();
+            }
+        });
+    });
+    assert_eq!(woken.get(), COUNT);
+}
+
+#[test]
+fn a_sleep_that_was_ended_wakes_nobody_later() {
+    run(|| {
+        let slept = timeout(MS, || sleep(5 * MS));
+        assert_eq!(slept, Ok(Err(Interrupt::DeadlinePassed)));
+        // The moment of that sleep comes while the wire waits for something else.
+        let suspended = timeout(30 * MS, suspend);
+        assert_eq!(suspended, Ok(Err(Interrupt::DeadlinePassed)));
+    });
+}
