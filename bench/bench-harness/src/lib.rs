@@ -103,6 +103,11 @@ pub trait What: ValueEnum + Copy + Ord + Send + Sync + 'static {
         None
     }
 
+    /// So many samples of each in a round: short ones next to each other see more of the same machine.
+    fn repeats(self) -> usize {
+        1
+    }
+
     /// Whether it waits for something outside, so that the processor is not in use all the time.
     fn waits(self) -> bool {
         self.pace().is_some()

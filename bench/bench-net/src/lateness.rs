@@ -1,11 +1,9 @@
 //! How late a sleep ends, on a machine that has nothing else to do.
 
 use std::fmt;
-use std::hint::black_box;
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use nix::time::{ClockId, clock_gettime};
 
 /// Sleeps of one run.
 const SLEEPS: u32 = 500;
@@ -19,54 +17,75 @@ pub struct Lateness {
     /// One in a hundred was later.
     pub p99: u64,
     pub most: u64,
-    /// Of nanoseconds of work between two sleeps, in a thousand, how many were on the processor.
-    pub share: u64,
+    /// The share of the time in which the processor was in use, in thousandths: these sleeps need little.
+    pub busy: u64,
 }
 
 impl Lateness {
-    /// Of a wire that nobody disturbs.
+    /// Of a wire, on this processor.
     #[must_use]
-    pub fn of_wires() -> Lateness {
+    pub fn of_wires(cpu: usize) -> Lateness {
         let sleep = |duration| wire_fd::sleep(duration).expect("nobody interrupts");
-        wire_pool::run(|| Lateness::of(sleep))
+        wire_pool::run(|| Lateness::of(cpu, sleep))
     }
 
     /// Of the thread itself, which tells what the machine can do.
     #[must_use]
-    pub fn of_threads() -> Lateness {
-        Lateness::of(thread::sleep)
+    pub fn of_threads(cpu: usize) -> Lateness {
+        Lateness::of(cpu, thread::sleep)
     }
 
-    fn of(sleep: impl Fn(Duration)) -> Lateness {
+    fn of(cpu: usize, sleep: impl Fn(Duration)) -> Lateness {
         let mut late = Vec::with_capacity(SLEEPS as usize);
-        let (mut cpu, mut wall) = (Duration::ZERO, Duration::ZERO);
+        let before = Usage::now(cpu);
         for number in 0..SLEEPS {
             let duration = SHORTEST + SHORTEST * 2 * number / SLEEPS;
             let start = Instant::now();
             sleep(duration);
             late.push((start.elapsed().saturating_sub(duration)).as_nanos() as u64);
-            let (cpu_before, wall_before) = (used(), Instant::now());
-            (0..20_000).for_each(|number| {
-                black_box(number);
-            });
-            wall += wall_before.elapsed();
-            cpu += used().saturating_sub(cpu_before);
         }
+        let busy = Usage::now(cpu).since(before);
         late.sort_unstable();
         let at = |share: usize| late[late.len() * share / 100];
         Lateness {
             median: at(50),
             p99: at(99),
             most: late[late.len() - 1],
-            share: (cpu.as_nanos() * 1000 / wall.as_nanos().max(1)) as u64,
+            busy,
         }
     }
 }
 
-fn used() -> Duration {
-    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
-        .expect("Linux has this clock")
-        .into()
+/// What a processor did so far, in the kernel's ticks.
+#[derive(Clone, Copy)]
+struct Usage {
+    idle: u64,
+    all: u64,
+}
+
+impl Usage {
+    fn now(cpu: usize) -> Usage {
+        let text = fs::read_to_string("/proc/stat").expect("the kernel says what processors do");
+        let name = format!("cpu{cpu} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name));
+        Usage::of(line.expect("it says so of each"))
+    }
+
+    /// Of a line: user, nice, system, idle, waiting for a disk, interrupts twice, stolen; guests are users.
+    fn of(line: &str) -> Usage {
+        let numbers = line.split_whitespace().take(8);
+        let numbers: Vec<u64> = numbers.filter_map(|word| word.parse().ok()).collect();
+        Usage {
+            idle: numbers[3] + numbers[4],
+            all: numbers.iter().sum(),
+        }
+    }
+
+    /// The share that was not idle, in thousandths.
+    fn since(self, before: Usage) -> u64 {
+        let (idle, all) = (self.idle - before.idle, self.all - before.all);
+        1000 - (idle * 1000).checked_div(all).unwrap_or(1000).min(1000)
+    }
 }
 
 impl fmt::Display for Lateness {
@@ -75,9 +94,9 @@ impl fmt::Display for Lateness {
             median,
             p99,
             most,
-            share,
+            busy,
         } = self;
-        write!(f, "{median} {p99} {most} {share}")
+        write!(f, "{median} {p99} {most} {busy}")
     }
 }
 
@@ -87,11 +106,11 @@ impl std::str::FromStr for Lateness {
     fn from_str(text: &str) -> Result<Lateness, String> {
         let numbers: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[median, p99, most, share]) => Ok(Lateness {
+            Ok(&[median, p99, most, busy]) => Ok(Lateness {
                 median,
                 p99,
                 most,
-                share,
+                busy,
             }),
             _ => Err(format!("a probe printed {text:?}")),
         }
@@ -100,7 +119,7 @@ impl std::str::FromStr for Lateness {
 
 #[cfg(test)]
 mod tests {
-    use super::Lateness;
+    use super::{Lateness, Usage};
 
     #[test]
     fn a_lateness_survives_being_printed() {
@@ -108,15 +127,24 @@ mod tests {
             median: 1,
             p99: 2,
             most: 3,
-            share: 4,
+            busy: 4,
         };
         assert_eq!(late.to_string().parse(), Ok(late));
         assert!("1 2 3".parse::<Lateness>().is_err());
     }
 
     #[test]
+    fn a_processor_is_busy_when_it_is_not_idle() {
+        let before = Usage::of("10 0 10 100 0 0 0 0 0 0");
+        // Of a hundred ticks, ten in user code, five in the kernel and five stolen; the rest waits or is idle.
+        let after = Usage::of("20 0 15 170 10 0 0 5 9 9");
+        assert_eq!(after.since(before), 200);
+        assert_eq!(after.since(after), 0);
+    }
+
+    #[test]
     fn a_sleep_that_is_late_by_so_much_is_found_so() {
-        let late = Lateness::of(|duration| {
+        let late = Lateness::of(0, |duration| {
             // As long as it takes, and at least a little more.
             std::thread::sleep(duration + std::time::Duration::from_micros(100));
         });

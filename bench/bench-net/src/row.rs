@@ -96,10 +96,17 @@ impl What for Row {
     fn operations(self) -> Option<u64> {
         match self {
             Row::Echo1 => Some(4_000),
-            Row::Echo64 | Row::Echo1000 => Some(20_000),
+            Row::Echo64 | Row::Echo1000 => Some(10_000),
             Row::Yield | Row::YieldIdle => None,
             Row::Sleep10000 => Some(300_000),
             Row::Sleep100000 => Some(500_000),
+        }
+    }
+
+    fn repeats(self) -> usize {
+        match self {
+            Row::Echo64 | Row::Echo1000 => 2,
+            _ => 1,
         }
     }
 

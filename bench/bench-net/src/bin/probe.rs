@@ -23,7 +23,7 @@ enum Probe {
         who: Participant,
         connections: usize,
     },
-    /// Nanoseconds by which sleeps end late: median, 99th percentile, most; share of the processor in thousandths
+    /// Nanoseconds by which sleeps end late: median, 99th percentile, most; use of the processor in thousandths
     Lateness {
         /// Of the thread instead of a wire
         #[arg(long)]
@@ -53,6 +53,9 @@ fn main() -> ExitCode {
 }
 
 fn idle(who: Participant, connections: usize) -> Result<String, String> {
+    if who == Participant::Go {
+        return Err("its memory is another process's".to_owned());
+    }
     // It is read where times are.
     stamp::count_allocations(resident);
     let plan = Plan {
@@ -77,9 +80,9 @@ fn lateness(thread: bool, cpu: usize) -> Result<String, String> {
         .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set))
         .map_err(|error| format!("processor {cpu}: {error}"))?;
     let late = if thread {
-        Lateness::of_threads()
+        Lateness::of_threads(cpu)
     } else {
-        Lateness::of_wires()
+        Lateness::of_wires(cpu)
     };
     Ok(late.to_string())
 }
