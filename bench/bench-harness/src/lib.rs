@@ -108,6 +108,16 @@ pub trait What: ValueEnum + Copy + Ord + Send + Sync + 'static {
         1
     }
 
+    /// Rounds that have it, where a few will do because nothing is judged by it.
+    fn rounds(self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether allocations are counted in it.
+    fn has_allocations(self) -> bool {
+        true
+    }
+
     /// Whether it waits for something outside, so that the processor is not in use all the time.
     fn waits(self) -> bool {
         self.pace().is_some()

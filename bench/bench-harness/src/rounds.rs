@@ -46,7 +46,7 @@ pub(crate) fn take<W: Who>(options: &Options<W>, rows: &[W::What], cpu: usize) -
     }
     for round in 0..options.samples {
         progress(&format!("round {} of {}", round + 1, options.samples));
-        for (row, takers) in &plans {
+        for (row, takers) in plans.iter().filter(|(row, _)| round < row.rounds()) {
             for turn in 0..takers.len() * row.repeats() {
                 let (participant, plan) = takers[(round + turn) % takers.len()];
                 samples.add(*row, participant, sample(participant, *row, plan, cpu));

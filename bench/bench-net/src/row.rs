@@ -99,7 +99,7 @@ impl What for Row {
             Row::Echo64 | Row::Echo1000 => Some(10_000),
             Row::Yield | Row::YieldIdle => None,
             Row::Sleep10000 => Some(300_000),
-            Row::Sleep100000 => Some(500_000),
+            Row::Sleep100000 => Some(400_000),
         }
     }
 
@@ -108,6 +108,18 @@ impl What for Row {
             Row::Echo64 | Row::Echo1000 => 2,
             _ => 1,
         }
+    }
+
+    fn rounds(self) -> usize {
+        match self {
+            Row::Sleep100000 => 5,
+            _ => usize::MAX,
+        }
+    }
+
+    fn has_allocations(self) -> bool {
+        // These do what those of other numbers do.
+        !matches!(self, Row::Echo1 | Row::Sleep100000)
     }
 
     fn waits(self) -> bool {
@@ -131,11 +143,11 @@ impl What for Row {
     }
 
     fn has_instructions(self) -> bool {
-        self.connections().is_some()
+        matches!(self, Row::Echo64 | Row::Echo1000)
     }
 
     fn more_instructions(self) -> Option<(f64, Participant)> {
-        self.connections()?;
-        Some((400.0, Participant::Plain))
+        self.has_instructions()
+            .then_some((400.0, Participant::Plain))
     }
 }
