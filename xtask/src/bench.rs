@@ -21,6 +21,8 @@ enum Which {
     Core(Forwarded),
     /// Channels, locks and select beside a yield, tokio, may, crossbeam-channel and std
     Sync(Forwarded),
+    /// Echoes, sleeps and idle connections beside a plain epoll loop, tokio, may and Go
+    Net(Forwarded),
     /// The web example beside the same handler on its peers
     Web(Forwarded),
 }
@@ -45,6 +47,7 @@ pub(crate) fn run(args: &Args) -> run::Result {
     match &args.which {
         Which::Core(forwarded) => operations("bench-core", forwarded),
         Which::Sync(forwarded) => operations("bench-sync", forwarded),
+        Which::Net(forwarded) => operations("bench-net", forwarded),
         Which::Web(forwarded) => web(forwarded),
     }
 }
@@ -63,7 +66,7 @@ fn in_bench(command: &str, package: &str) -> Command {
 
 /// The cost of single operations.
 fn operations(package: &str, forwarded: &Forwarded) -> run::Result {
-    // `run` builds no more than the harness; the program that counts allocations is beside it.
+    // `run` builds no more than the harness; the other programs of the package are beside it.
     run::status(&mut in_bench("build", package))?;
     let mut cargo = in_bench("run", package);
     cargo.args(["--quiet", "--"]).args(&forwarded.arguments);

@@ -15,20 +15,21 @@ const OF_THE_SLOW: u64 = 2_000;
 /// Prints the counts. Those of wires must be zero, and so those of what is only asked of them: `more`, by
 /// the name that the other program knows, and title.
 pub(crate) fn section<W: Who>(more: &[(&str, &str)]) -> Vec<Verdict> {
+    let rows = || W::What::ALL.iter().filter(|row| row.has_allocations());
     print!("\nallocations per operation, over {OPERATIONS}");
     for slow in W::ALL.iter().filter(|one| one.is_slow()) {
         print!(" ({}: {OF_THE_SLOW})", slow.title());
     }
     println!();
     print!("{:>17}", "");
-    for row in W::What::ALL {
+    for row in rows() {
         print!(" {:>26}", row.title());
     }
     println!();
     let mut verdicts = Vec::new();
     for &participant in W::ALL {
         print!("{:>17}", participant.title());
-        for &row in W::What::ALL {
+        for &row in rows() {
             if participant.abstains(row).is_some() {
                 print!(" {:>26}", "–");
                 continue;

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::{Cost, Plan, Reference, What, Who};
+use crate::{Cost, Pace, Plan, Reference, What, Who};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Party {
@@ -59,12 +59,13 @@ pub(crate) enum Row {
     Create,
     Switch,
     Free,
+    Paced,
 }
 
 impl What for Row {
     type Who = Party;
 
-    const ALL: &'static [Row] = &[Row::Yield2, Row::Create, Row::Switch, Row::Free];
+    const ALL: &'static [Row] = &[Row::Yield2, Row::Create, Row::Switch, Row::Free, Row::Paced];
     const ALWAYS: Row = Row::Create;
 
     fn title(self) -> &'static str {
@@ -73,6 +74,7 @@ impl What for Row {
             Row::Create => "create",
             Row::Switch => "switch",
             Row::Free => "anything",
+            Row::Paced => "by the clock",
         }
     }
 
@@ -83,7 +85,19 @@ impl What for Row {
             Row::Create => Some((1.0, peers)),
             Row::Switch => Some((1.3, Reference::Own(Row::Yield2))),
             Row::Free => None,
+            Row::Paced => Some((1.0, peers)),
         }
+    }
+
+    fn second_limit(self) -> Option<(f64, Reference<Row>)> {
+        (self == Row::Paced).then_some((0.5, Reference::Peers(&[Party::Peer])))
+    }
+
+    fn pace(self) -> Option<Pace> {
+        (self == Row::Paced).then_some(Pace {
+            per_second: 1e8,
+            least: Some(0.5),
+        })
     }
 
     fn aside(self) -> &'static [Party] {
@@ -92,5 +106,9 @@ impl What for Row {
 
     fn has_instructions(self) -> bool {
         true
+    }
+
+    fn more_instructions(self) -> Option<(f64, Party)> {
+        (self == Row::Paced).then_some((100.0, Party::Peer))
     }
 }

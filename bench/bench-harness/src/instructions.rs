@@ -1,5 +1,6 @@
 //! User instructions per operation, which no neighbour on the machine disturbs: callgrind counts them.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::rounds::{arguments, program};
@@ -9,7 +10,8 @@ use crate::{Outcome, Plan, What, Who};
 /// A sample with this many, and one with twice as many, so that what start and end take cancels out.
 const OPERATIONS: u64 = 20_000;
 
-/// Prints the counts, for information, and `remark` below; only what could not be counted falls short.
+/// Prints the counts, and `remark` below. What could not be counted falls short, and what has a limit if it is
+/// above.
 pub(crate) fn section<W: Who>(remark: &str) -> Vec<Verdict> {
     let rows = || W::What::ALL.iter().filter(|row| row.has_instructions());
     println!("\nuser instructions per operation, by callgrind");
@@ -25,7 +27,8 @@ pub(crate) fn section<W: Who>(remark: &str) -> Vec<Verdict> {
         print!(" {:>26}", row.title());
     }
     println!();
-    let mut failures = Vec::new();
+    let mut verdicts = Vec::new();
+    let mut counts = BTreeMap::new();
     for &participant in W::ALL {
         if !participant.has_instructions() {
             continue;
@@ -37,10 +40,13 @@ pub(crate) fn section<W: Who>(remark: &str) -> Vec<Verdict> {
                 continue;
             }
             match each(participant, row) {
-                Ok(count) => print!(" {count:>26.1}"),
+                Ok(count) => {
+                    counts.insert((row, participant), count);
+                    print!(" {count:>26.1}");
+                }
                 Err(error) => {
                     print!(" {:>26}", "not measured");
-                    failures.push(Verdict::did_not_run(format!(
+                    verdicts.push(Verdict::did_not_run(format!(
                         "instructions of {}, {}: not measured: {error}",
                         participant.title(),
                         row.title()
@@ -53,7 +59,24 @@ pub(crate) fn section<W: Who>(remark: &str) -> Vec<Verdict> {
     if !remark.is_empty() {
         println!("{remark}");
     }
-    failures
+    verdicts.extend(rows().filter_map(|&row| limit(&counts, row)));
+    verdicts
+}
+
+fn limit<W: Who>(counts: &BTreeMap<(W::What, W), f64>, row: W::What) -> Option<Verdict> {
+    let (most, other) = row.more_instructions()?;
+    let what = format!(
+        "instructions, {}, more than \"{}\"",
+        row.title(),
+        other.title()
+    );
+    let (Some(ours), Some(theirs)) = (counts.get(&(row, W::WIRES)), counts.get(&(row, other)))
+    else {
+        return Some(Verdict::did_not_run(format!("{what}: not measured")));
+    };
+    let more = ours - theirs;
+    let what = format!("{what}: {more:.0}, at most {most:.0}");
+    Some(Verdict::measured(what, more.max(0.0) / most))
 }
 
 fn each<W: Who>(participant: W, row: W::What) -> Outcome<f64> {
@@ -97,7 +120,28 @@ fn collected(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::collected;
+    use std::collections::BTreeMap;
+
+    use super::{collected, limit};
+    use crate::example::{Party, Row};
+
+    #[test]
+    fn what_is_more_than_the_others_has_a_limit() {
+        let limit = |ours: Option<f64>| {
+            let counts = [
+                ((Row::Paced, Party::Peer), Some(50.0)),
+                ((Row::Paced, Party::Wires), ours),
+            ];
+            let counts = counts
+                .into_iter()
+                .filter_map(|(key, count)| Some((key, count?)));
+            limit(&counts.collect::<BTreeMap<_, _>>(), Row::Paced).expect("a limit")
+        };
+        assert!(limit(Some(150.0)).kept());
+        assert!(!limit(Some(151.0)).kept());
+        assert!(limit(Some(10.0)).kept());
+        assert!(!limit(None).kept());
+    }
 
     #[test]
     fn the_count_is_found_in_what_callgrind_prints() {

@@ -19,6 +19,7 @@ mod verdict;
 
 pub use program::{Program, main};
 pub use sample::{Cost, Plan, Sample};
+pub use verdict::Verdict;
 
 use clap::ValueEnum;
 
@@ -30,6 +31,10 @@ pub trait Who: ValueEnum + Copy + Ord + Send + Sync + 'static {
     const ALL: &'static [Self];
     /// Whom the limits are for.
     const WIRES: Self;
+    /// Samples of each in each row, if nothing else is said.
+    const SAMPLES: usize = 11;
+    /// The least number of them that `--check` accepts.
+    const FEWEST: usize = 9;
 
     /// The column's head.
     fn title(self) -> &'static str;
@@ -64,6 +69,13 @@ pub trait Who: ValueEnum + Copy + Ord + Send + Sync + 'static {
     ///
     /// If the system has no room.
     fn measure(self, what: Self::What, plan: Plan) -> Result<Cost, String>;
+
+    /// Whatever else belongs to this benchmark: prints it, and says whether it was kept. What it measures
+    /// is to be kept to this processor.
+    fn further(cpu: usize) -> Vec<Verdict> {
+        let _ = cpu;
+        Vec::new()
+    }
 }
 
 /// What is measured, and what it may cost: a row of the tables.
@@ -81,11 +93,59 @@ pub trait What: ValueEnum + Copy + Ord + Send + Sync + 'static {
     /// At most this many times what that costs.
     fn limit(self) -> Option<(f64, Reference<Self>)>;
 
+    /// At most this many times what that costs, too.
+    fn second_limit(self) -> Option<(f64, Reference<Self>)> {
+        None
+    }
+
+    /// Operations of each sample, where it is not processor time that tells how many there should be.
+    fn operations(self) -> Option<u64> {
+        None
+    }
+
+    /// So many samples of each in a round: short ones next to each other see more of the same machine.
+    fn repeats(self) -> usize {
+        1
+    }
+
+    /// Rounds that have it, where a few will do because nothing is judged by it.
+    fn rounds(self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether allocations are counted in it.
+    fn has_allocations(self) -> bool {
+        true
+    }
+
+    /// Whether it waits for something outside, so that the processor is not in use all the time.
+    fn waits(self) -> bool {
+        self.pace().is_some()
+    }
+
+    /// How often it is asked for, where it goes by a clock.
+    fn pace(self) -> Option<Pace> {
+        None
+    }
+
     /// Who else the wires are compared with, for information.
     fn aside(self) -> &'static [Self::Who];
 
     /// Whether its instructions are worth counting.
     fn has_instructions(self) -> bool;
+
+    /// At most so many instructions more than those of that one.
+    fn more_instructions(self) -> Option<(f64, Self::Who)> {
+        None
+    }
+}
+
+/// How often an operation is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub per_second: f64,
+    /// The share of them that wires must do in time; without, it is told for information.
+    pub least: Option<f64>,
 }
 
 /// What an operation of the wires is measured against.

@@ -7,9 +7,6 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::verdict::{self, Verdict};
 use crate::{Outcome, Reference, Sample, What, Who, allocations, instructions, report, rounds};
 
-/// The least number of samples that `--check` accepts.
-const FEWEST: usize = 9;
-
 /// What a benchmark says of itself, beside who and what.
 pub struct Program<'a> {
     /// How it is called: `cargo xtask bench …`.
@@ -42,7 +39,7 @@ enum One<W: Who> {
 #[derive(clap::Args)]
 pub(crate) struct Options<W: Who> {
     /// Samples of each participant in each row
-    #[arg(long, default_value_t = 11)]
+    #[arg(long, default_value_t = W::SAMPLES)]
     pub(crate) samples: usize,
     /// Milliseconds that a sample takes, after warming up
     #[arg(long, default_value_t = 150)]
@@ -86,8 +83,8 @@ fn compare<W: Who>(program: &Program, options: &Options<W>) -> Outcome<ExitCode>
     if options.samples == 0 || options.milliseconds == 0 {
         return Err("without samples there is nothing to compare".to_owned());
     }
-    if options.check && options.samples < FEWEST {
-        return Err(format!("--check wants at least {FEWEST} samples"));
+    if options.check && options.samples < W::FEWEST {
+        return Err(format!("--check wants at least {} samples", W::FEWEST));
     }
     let cpu = match options.cpu {
         Some(cpu) => cpu,
@@ -113,6 +110,7 @@ fn compare<W: Who>(program: &Program, options: &Options<W>) -> Outcome<ExitCode>
     if options.rows.is_empty() {
         verdicts.extend(allocations::section::<W>(program.more));
         verdicts.extend(instructions::section::<W>(program.remark));
+        verdicts.extend(W::further(cpu));
     }
     let (text, kept) = conclusion(&verdicts);
     println!("\n{text}");
@@ -121,11 +119,14 @@ fn compare<W: Who>(program: &Program, options: &Options<W>) -> Outcome<ExitCode>
 
 /// These and what they are measured against, in the order of the tables; all if none.
 fn rows<R: What>(wanted: &[R]) -> Vec<R> {
-    let against = |row: &R| match row.limit() {
+    let limits = wanted
+        .iter()
+        .flat_map(|row| [row.limit(), row.second_limit()]);
+    let against = |limit| match limit {
         Some((_, Reference::Own(other))) => Some(other),
         _ => None,
     };
-    let references: Vec<R> = wanted.iter().filter_map(against).collect();
+    let references: Vec<R> = limits.filter_map(against).collect();
     let is_needed = |row: &R| {
         wanted.is_empty() || *row == R::ALWAYS || wanted.contains(row) || references.contains(row)
     };

@@ -43,11 +43,24 @@ pub(crate) fn times<W: Who>(samples: &Samples<W>, raw: bool) {
             }
         }
     }
+    for row in samples.rows().filter(|row| row.pace().is_some()) {
+        print!("{}, of those asked for:", row.title());
+        for &participant in W::ALL {
+            let shares = samples.shares(row, participant);
+            if !shares.is_empty() {
+                print!(" {} {:.1} %;", participant.title(), median(&shares) * 100.0);
+            }
+        }
+        println!();
+    }
     let shares: Vec<f64> = all()
-        .filter(|(_, one)| one.is_one_thread())
+        .filter(|(row, one)| one.is_one_thread() && !row.waits())
         .flat_map(|(row, participant)| samples.costs(row, participant))
         .map(|cost| cost.cpu as f64 / cost.wall as f64)
         .collect();
+    if shares.is_empty() {
+        return;
+    }
     let busy = shares.iter().filter(|share| **share < BUSY).count();
     println!(
         "share of the processor that samples had: median {:.0} %; {busy} of {} had less than {:.0} %{}",

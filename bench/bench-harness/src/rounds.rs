@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::program::Options;
 use crate::samples::Samples;
-use crate::{Cost, Outcome, Plan, Who};
+use crate::{Cost, Outcome, Plan, What, Who};
 
 /// Processor time that tells how many operations a sample should have.
 const PILOT: f64 = 15e6;
@@ -33,7 +33,11 @@ pub(crate) fn take<W: Who>(options: &Options<W>, rows: &[W::What], cpu: usize) -
             if participant.abstains(row).is_some() {
                 continue;
             }
-            match plan(participant, row, options.milliseconds, cpu) {
+            let plan = match row.operations() {
+                Some(operations) => Ok(with_warm_up(operations)),
+                None => plan(participant, row, options.milliseconds, cpu),
+            };
+            match plan {
                 Ok(plan) => takers.push((participant, plan)),
                 Err(error) => samples.fail(row, participant, error),
             }
@@ -42,8 +46,8 @@ pub(crate) fn take<W: Who>(options: &Options<W>, rows: &[W::What], cpu: usize) -
     }
     for round in 0..options.samples {
         progress(&format!("round {} of {}", round + 1, options.samples));
-        for (row, takers) in &plans {
-            for turn in 0..takers.len() {
+        for (row, takers) in plans.iter().filter(|(row, _)| round < row.rounds()) {
+            for turn in 0..takers.len() * row.repeats() {
                 let (participant, plan) = takers[(round + turn) % takers.len()];
                 samples.add(*row, participant, sample(participant, *row, plan, cpu));
             }
@@ -62,21 +66,23 @@ fn progress(line: &str) {
     }
 }
 
+fn with_warm_up(operations: u64) -> Plan {
+    Plan {
+        operations,
+        warm_up: operations / WARM_UP,
+    }
+}
+
 /// As many operations as take that long.
 fn plan<W: Who>(participant: W, row: W::What, milliseconds: u64, cpu: usize) -> Outcome<Plan> {
     let mut operations = FIRST[usize::from(participant.is_slow())];
     loop {
-        let plan = Plan {
-            operations,
-            warm_up: operations / WARM_UP,
-        };
+        let plan = with_warm_up(operations);
         let cost = sample(participant, row, plan, cpu)?;
         if cost.cpu as f64 >= PILOT {
-            let operations = (milliseconds as f64 * 1e6 / cost.each()) as u64;
-            return Ok(Plan {
-                operations,
-                warm_up: operations / WARM_UP,
-            });
+            return Ok(with_warm_up(
+                (milliseconds as f64 * 1e6 / cost.each()) as u64,
+            ));
         }
         // More than that, as it may be faster than it seems: small samples are mostly their beginning.
         let wanted = (PILOT * 1.5 / cost.each()) as u64;

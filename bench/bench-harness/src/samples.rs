@@ -54,6 +54,15 @@ impl<W: Who> Samples<W> {
         costs.map(|cost| cost.each()).collect()
     }
 
+    /// Of what was asked for by the clock, how much was done; nothing where there is no pace.
+    pub(crate) fn shares(&self, row: W::What, participant: W) -> Vec<f64> {
+        let share = |cost: Cost| {
+            let per_second = row.pace()?.per_second;
+            Some(cost.operations as f64 / (per_second * cost.wall as f64 / 1e9))
+        };
+        self.costs(row, participant).filter_map(share).collect()
+    }
+
     /// The ratios of the rounds in which both have a sample.
     pub(crate) fn ratios(&self, ours: (W::What, W), theirs: (W::What, W)) -> Vec<f64> {
         let of = |key| self.taken.get(&key).into_iter().flatten();

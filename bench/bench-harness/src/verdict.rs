@@ -9,7 +9,7 @@ use crate::{Reference, What, Who};
 
 /// One thing that was to hold.
 #[derive(Debug)]
-pub(crate) struct Verdict {
+pub struct Verdict {
     pub(crate) what: String,
     /// How much of the limit was used: 1 is just right, infinity did not run or has no measure.
     used: f64,
@@ -17,7 +17,8 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     /// It used this much of its limit.
-    pub(crate) fn measured(what: impl Into<String>, used: f64) -> Verdict {
+    #[must_use]
+    pub fn measured(what: impl Into<String>, used: f64) -> Verdict {
         Verdict {
             what: what.into(),
             // What is not a number was not measured.
@@ -25,11 +26,14 @@ impl Verdict {
         }
     }
 
-    pub(crate) fn did_not_run(what: impl Into<String>) -> Verdict {
+    /// It has no measure, which is as bad as can be.
+    #[must_use]
+    pub fn did_not_run(what: impl Into<String>) -> Verdict {
         Verdict::measured(what, f64::INFINITY)
     }
 
-    pub(crate) fn kept(&self) -> bool {
+    #[must_use]
+    pub fn kept(&self) -> bool {
         self.used <= 1.0
     }
 }
@@ -59,12 +63,19 @@ pub(crate) fn of_times<W: Who>(samples: &Samples<W>) -> Vec<Verdict> {
         let (who, what) = (participant.title(), row.title());
         Verdict::did_not_run(format!("{who} did not run in \"{what}\": {error}"))
     });
-    let limits = samples.rows().filter_map(|row| limit(samples, row));
+    let limits = samples.rows().flat_map(|row| {
+        let limits = [row.limit(), row.second_limit()].into_iter().flatten();
+        let ratios = limits.map(move |limit| of_ratio(samples, row, limit));
+        ratios.chain(of_pace(samples, row))
+    });
     failures.chain(limits).collect()
 }
 
-fn limit<W: Who>(samples: &Samples<W>, row: W::What) -> Option<Verdict> {
-    let (most, reference) = row.limit()?;
+fn of_ratio<W: Who>(
+    samples: &Samples<W>,
+    row: W::What,
+    (most, reference): (f64, Reference<W::What>),
+) -> Verdict {
     let (title, theirs) = match reference {
         Reference::Own(other) => (other.title(), Some((other, W::WIRES))),
         Reference::Peers(peers) => {
@@ -75,11 +86,23 @@ fn limit<W: Who>(samples: &Samples<W>, row: W::What) -> Option<Verdict> {
     };
     let what = format!("{} of \"{title}\"", row.title());
     let Some(theirs) = theirs else {
-        return Some(Verdict::did_not_run(format!("{what}: not measured")));
+        return Verdict::did_not_run(format!("{what}: not measured"));
     };
     let ratio = median(&samples.ratios((row, W::WIRES), theirs));
     let what = format!("{what}: {ratio:.3}, at most {most}");
-    Some(Verdict::measured(what, ratio / most))
+    Verdict::measured(what, ratio / most)
+}
+
+fn of_pace<W: Who>(samples: &Samples<W>, row: W::What) -> Option<Verdict> {
+    let least = row.pace()?.least?;
+    let share = median(&samples.shares(row, W::WIRES));
+    let what = format!(
+        "{}, of those asked for: {:.1} %, at least {:.0} %",
+        row.title(),
+        share * 100.0,
+        least * 100.0
+    );
+    Some(Verdict::measured(what, least / share))
 }
 
 /// The limits are those of the native switch.
@@ -100,7 +123,7 @@ mod tests {
     use crate::samples::tests::nanoseconds;
 
     fn limit(samples: &Samples<Party>, row: Row) -> Verdict {
-        super::limit(samples, row).expect("the row has a limit")
+        super::of_ratio(samples, row, row.limit().expect("the row has a limit"))
     }
 
     fn samples(of: &[(Row, Party, &[u64])]) -> Samples<Party> {
@@ -177,6 +200,15 @@ mod tests {
 
     #[test]
     fn what_has_no_limit_has_no_verdict() {
-        assert!(super::limit(&samples(&[(Row::Free, Wires, &[10])]), Row::Free).is_none());
+        assert!(super::of_times(&samples(&[(Row::Free, Wires, &[10])])).is_empty());
+    }
+
+    #[test]
+    fn every_limit_of_a_row_has_a_verdict() {
+        let samples = samples(&[(Row::Paced, Wires, &[10]), (Row::Paced, Peer, &[20])]);
+        let verdicts = super::of_times(&samples);
+        let used: Vec<f64> = verdicts.iter().map(|one| one.used).collect();
+        // Half of the peer's, of which all and a half were allowed; one in ten nanoseconds, of which half.
+        assert_eq!(used, [0.5, 1.0, 0.5]);
     }
 }
