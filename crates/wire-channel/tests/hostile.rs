@@ -236,7 +236,7 @@ fn one_message_one_success() {
         })
         .detach();
         settle();
-        if let Some(Some(Ok(()))) = try_any(&[&on(s, |r| Some(r))]) {
+        if let Some(Some(Ok(()))) = try_any(&[&on(s, Some)]) {
             hits.set(hits.get() + 1);
         }
         settle();
