@@ -197,6 +197,38 @@ fn who_waited_for_it_to_be_clear_and_left_does_not_disturb_others() {
     });
 }
 
+#[test]
+fn one_that_was_woken_for_nothing_finds_what_is_free_by_then() {
+    let (lock, permits) = (lock(), leak(Semaphore::new(1)));
+    run(|| {
+        lock.take().unwrap();
+        let first = spawn("first", || lock.take());
+        settle();
+        let second = spawn("second", || lock.take());
+        settle();
+        first.cancel();
+        settle();
+        let source = &lock;
+        assert!(source.queue().wake_one());
+        lock.release();
+        assert!(!lock.is_held(), "nobody is in line");
+        assert_eq!(second.join().unwrap(), Ok(()));
+        assert!(lock.is_held());
+
+        // The first keeps the only permit until it has run, and is in front.
+        let first = spawn("first", || permits.take_many(2));
+        settle();
+        let second = spawn("second", || permits.take());
+        settle();
+        first.cancel();
+        let source = &permits;
+        assert!(source.queue().wake_one());
+        assert_eq!(first.join().unwrap(), Err(Interrupt::Cancelled));
+        assert_eq!(second.join().unwrap(), Ok(()));
+        assert_eq!(permits.available(), 0);
+    });
+}
+
 /// Something that is had by doing something else first: in the middle of a wait, of which other arms cannot win meanwhile.
 struct Then<F: Fn()>(WaitQueue, F);
 
