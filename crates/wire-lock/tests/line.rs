@@ -3,10 +3,12 @@
 #[path = "../../wire-wait/tests/common/mod.rs"]
 mod common;
 
+use std::cell::Cell;
+
 use common::{Trace, leak, settle, spawn, stack};
-use wire_core::{Interrupt, Wire, outside, run};
-use wire_lock::Lock;
-use wire_wait::{Either, Source, Wakeup, wait, wait_two};
+use wire_core::{Interrupt, WaitQueue, Wire, outside, run};
+use wire_lock::{Lock, Semaphore};
+use wire_wait::{Arm, Either, Source, Wakeup, on, wait, wait_any, wait_two};
 
 fn lock() -> &'static Lock {
     leak(Lock::new())
@@ -192,5 +194,90 @@ fn who_waited_for_it_to_be_clear_and_left_does_not_disturb_others() {
         assert!(waits.join().unwrap().is_err());
         lock.release();
         assert_eq!(other.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn one_that_was_woken_for_nothing_finds_what_is_free_by_then() {
+    let (lock, permits) = (lock(), leak(Semaphore::new(1)));
+    run(|| {
+        lock.take().unwrap();
+        let first = spawn("first", || lock.take());
+        settle();
+        let second = spawn("second", || lock.take());
+        settle();
+        first.cancel();
+        settle();
+        let source = &lock;
+        assert!(source.queue().wake_one());
+        lock.release();
+        assert!(!lock.is_held(), "nobody is in line");
+        assert_eq!(second.join().unwrap(), Ok(()));
+        assert!(lock.is_held());
+
+        // The first keeps the only permit until it has run, and is in front.
+        let first = spawn("first", || permits.take_many(2));
+        settle();
+        let second = spawn("second", || permits.take());
+        settle();
+        first.cancel();
+        let source = &permits;
+        assert!(source.queue().wake_one());
+        assert_eq!(first.join().unwrap(), Err(Interrupt::Cancelled));
+        assert_eq!(second.join().unwrap(), Ok(()));
+        assert_eq!(permits.available(), 0);
+    });
+}
+
+/// Something that is had by doing something else first: in the middle of a wait, of which other arms cannot win meanwhile.
+struct Then<F: Fn()>(WaitQueue, F);
+
+impl<F: Fn()> Source for Then<F> {
+    type Item = ();
+
+    fn try_take(&self) -> Option<()> {
+        (self.1)();
+        None
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        &self.0
+    }
+}
+
+#[test]
+fn a_release_passes_over_one_who_cannot_take_it_at_the_moment() {
+    let (lock, permits) = (lock(), leak(Semaphore::new(0)));
+    let armed = leak(Cell::new(false));
+    let release_both = leak(Then(WaitQueue::new(), || {
+        if armed.replace(false) {
+            lock.release();
+            permits.release();
+        }
+    }));
+    run(|| {
+        lock.take().unwrap();
+        let first = spawn("first", move || {
+            let arms: [&dyn Arm<char>; 3] = [
+                &on(release_both, |()| 'r'),
+                &on(&lock, |_| 'l'),
+                &on(&permits, |_| 'p'),
+            ];
+            wait_any(&arms)
+        });
+        settle();
+        let second = spawn("second", || lock.take());
+        let third = spawn("third", || permits.take());
+        settle();
+        armed.set(true);
+        release_both.queue().wake_one();
+        assert!(lock.is_held() && permits.available() == 0);
+        assert_eq!(second.join().unwrap(), Ok(()));
+        assert_eq!(third.join().unwrap(), Ok(()));
+        settle();
+        // It has lined up again.
+        assert!(!first.is_finished());
+        lock.release();
+        assert_eq!(first.join().unwrap(), Ok('l'));
     });
 }

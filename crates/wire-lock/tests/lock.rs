@@ -346,6 +346,15 @@ fn releasing_what_nobody_holds_panics() {
 }
 
 #[test]
+fn a_guard_whose_lock_was_released_by_raw_means_has_nothing_to_release() {
+    let lock = Lock::new();
+    let guard = lock.lock().unwrap();
+    lock.release();
+    drop(guard);
+    assert!(!lock.is_held());
+}
+
+#[test]
 fn free_locks_work_without_wires_and_statics_belong_to_one_thread() {
     static NUMBER: Local<Mutex<u32>> = Local::new(Mutex::new(1));
     *NUMBER.lock().unwrap() += 1;
