@@ -1,5 +1,7 @@
 //! The library does not allocate: counted over every layer, contended and timed-out paths included.
 //! A cancellation that unwinds is allowed the one record std allocates for it.
+#[path = "../../crates/wire-lock/tests/forms/mod.rs"]
+mod forms;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -8,6 +10,9 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use libwire as wire;
+use wire::core as wires;
+use wire::lock as locks;
+use wire::wait as waits;
 use wire::{Channel, Mutex, Semaphore, WaitGroup, Watch};
 
 struct Counting;
@@ -103,6 +108,21 @@ fn waits_that_time_out() {
             assert!(wire::timeout(SHORT, wire::suspend).unwrap().is_err());
         });
         assert_eq!(allocations, 0);
+    });
+}
+
+#[test]
+fn every_wait_of_locks_and_the_like_timed_out() {
+    wire::run(|| {
+        let forms = forms::leak(forms::forms(|f| wire::spawn(f)));
+        for form in forms {
+            let allocations = count(20, || {
+                let waits = wire::spawn(|| wire::timeout(SHORT, || (form.wait)()));
+                assert!(waits.join().unwrap().unwrap().is_err());
+            });
+            assert_eq!(allocations, 0, "{}", form.name);
+            form.give();
+        }
     });
 }
 

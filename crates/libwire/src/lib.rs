@@ -36,9 +36,30 @@
 //! | [`pool`] | wire-pool | pools of wires, static and mapped |
 //! | [`wait`] | wire-wait | waiting for the first of several |
 //! | [`channel`] | wire-channel | rendezvous and bounded channels, oneshots |
-//! | [`lock`] | wire-lock | fair locks, semaphores, wait-groups |
+//! | [`lock`] | wire-lock | fair locks, conditions, barriers, semaphores, wait-groups |
 //! | [`fd`] | wire-fd | descriptors, timers, deadlines, signals, other threads |
 //! | [`io`] | wire-io | blocking calls on a pool of threads, files |
+//!
+//! # Deadlines
+//!
+//! No call has a form with a time limit. [`timeout`] around it is that form, whatever it waits for:
+//!
+//! ```
+//! use std::time::Duration;
+//! use libwire as wire;
+//!
+//! wire::run(|| {
+//!     let number = wire::Mutex::new(6);
+//!     let held = number.lock().unwrap();
+//!     let next = || wire::timeout(Duration::from_millis(5), || number.lock().map(|n| *n));
+//!     wire::scope(|s| {
+//!         let late = s.spawn(next).join().unwrap();
+//!         assert_eq!(late, Ok(Err(wire::Interrupt::DeadlinePassed)));
+//!         drop(held);
+//!         assert_eq!(s.spawn(next).join().unwrap(), Ok(Ok(6)));
+//!     });
+//! });
+//! ```
 //!
 //! # What goes wrong in a wire
 //!

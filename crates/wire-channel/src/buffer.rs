@@ -18,6 +18,7 @@ pub(crate) struct Buffer<T, const N: usize> {
 
 impl<T, const N: usize> Buffer<T, N> {
     pub(crate) const fn new() -> Buffer<T, N> {
+        const { assert!(N <= usize::MAX / 2, "room for so many cannot be counted") };
         Buffer {
             front: Cell::new(0),
             back: Cell::new(0),

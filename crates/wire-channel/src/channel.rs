@@ -18,7 +18,7 @@ use core::fmt;
 use core::ptr;
 
 use wire_core::{Kind, Reason, WaitQueue};
-use wire_wait::{NeverWaits, Source};
+use wire_wait::Source;
 
 use crate::buffer::Buffer;
 use crate::error::{Closed, RecvError, TryRecvError};
@@ -166,18 +166,13 @@ impl<T, const N: usize> Source for Channel<T, N> {
     fn reason(&self) -> Reason {
         self.receiving_reason()
     }
-
-    #[inline]
-    fn never_waits(&self) -> Option<NeverWaits> {
-        // SAFETY: it moves a message and wakes, which waits for nothing, and runs no code of `T`'s.
-        Some(unsafe { NeverWaits::promise() })
-    }
 }
 
 /// Receives messages until the channel is closed; see [`Channel::iter`].
 ///
 /// A wire that is interrupted while it waits for the next one unwinds from there, up to the
-/// enclosing `timeout` scope or its end; where that is not wanted, use [`Channel::recv`].
+/// enclosing `timeout` scope or its end; where that is not wanted, use [`Channel::recv`], and so in a destructor that
+/// may run while the wire unwinds: the iterator could not wait there, and aborts.
 #[must_use = "nothing is received before the iterator is used"]
 pub struct Iter<'a, T, const N: usize = 0> {
     channel: &'a Channel<T, N>,

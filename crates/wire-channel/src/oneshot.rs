@@ -3,7 +3,7 @@
 use core::fmt;
 
 use wire_core::{Reason, WaitQueue};
-use wire_wait::{NeverWaits, Source};
+use wire_wait::Source;
 
 use crate::channel::Channel;
 use crate::error::{Closed, RecvError, TryRecvError};
@@ -122,10 +122,6 @@ impl<T> Source for Oneshot<T> {
         self.channel.queue()
     }
 
-    fn never_waits(&self) -> Option<NeverWaits> {
-        self.channel.never_waits()
-    }
-
     fn reason(&self) -> Reason {
         self.channel.receiving_reason()
     }
@@ -163,7 +159,8 @@ impl<T> fmt::Debug for OneshotSender<'_, T> {
     }
 }
 
-/// The right to receive the message of a [`Oneshot`]. Dropped, it has the message given back to its sender.
+/// The right to receive the message of a [`Oneshot`]. Dropped, it refuses the message: sending
+/// gives it back from then on.
 #[must_use = "dropping the receiver refuses the message"]
 pub struct OneshotReceiver<'a, T>(&'a Oneshot<T>);
 

@@ -63,16 +63,27 @@ impl<T, const N: usize> Channel<T, N> {
     pub(crate) fn take(&self) -> Option<T> {
         if N > 0 {
             let value = self.buffer.pop()?;
-            if !self.senders.is_empty()
-                && let Some(next) = self.take_from_sender()
-            {
-                self.buffer.push(next);
+            if !self.senders.is_empty() {
+                self.refill();
             }
             return Some(value);
         }
         let (node, waiter) = self.senders.pop_if(&SENDER)?;
         // SAFETY: just taken off the senders of this channel, as such a node.
         Some(unsafe { Message::take(node, waiter) })
+    }
+
+    /// Has those who wait to send put their messages into the buffer, as far as there is room.
+    #[inline(never)]
+    fn refill(&self) {
+        while self.buffer.has_room() {
+            if let Some((node, waiter)) = self.senders.pop_if(&SENDER) {
+                // SAFETY: just taken off the senders of this channel, as such a node.
+                self.buffer.push(unsafe { Message::take(node, waiter) });
+            } else if !self.senders.wake_one() {
+                return;
+            }
+        }
     }
 
     /// Takes a message from whoever waits longest to send, of whatever kind.
@@ -99,10 +110,14 @@ impl<T, const N: usize> Channel<T, N> {
     #[cold]
     #[inline(never)]
     pub(crate) fn take_specially(&self) -> Option<T> {
-        match self.take_offer() {
-            Some(value) => Some(value),
-            None => self.take_from_sender(),
+        if let Some(value) = self.take_offer() {
+            return Some(value);
         }
+        if N > 0 {
+            self.refill();
+            return self.buffer.pop();
+        }
+        self.take_from_sender()
     }
 
     /// Takes what is being sent, as an arm that is woken to receive it.
@@ -152,7 +167,8 @@ impl<T, const N: usize> Channel<T, N> {
                 let node = Pin::map_unchecked(waiting, |waiting| &waiting.node);
                 self.receivers.push(node);
             }
-            let result = block_until(self.receiving_reason(), || waiting.is_filled());
+            // SAFETY: whoever fills it unblocks the wire after that.
+            let result = unsafe { block_until(self.receiving_reason(), || waiting.is_filled()) };
             if let Some(value) = waiting.take() {
                 // SAFETY: whoever fills it takes the node off first. Said for the compiler, who would look otherwise.
                 unsafe { assert_unchecked(!waiting.node.is_linked()) };

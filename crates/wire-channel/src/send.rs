@@ -165,14 +165,17 @@ impl<T, const N: usize> Channel<T, N> {
             value: UnsafeCell::new(Some(value)),
         });
         let message = message.into_ref();
-        // SAFETY: the node is pinned because the message is, and unlinks itself when that goes; the
-        // channel is borrowed for longer.
-        unsafe {
-            let node = Pin::map_unchecked(message, |message| &message.node);
-            self.senders.push(node);
-        }
         loop {
-            let result = block_until(self.sending_reason(), || message.is_taken());
+            if !message.node.is_linked() {
+                // SAFETY: the node is pinned because the message is, and unlinks itself when that goes; the
+                // channel is borrowed for longer.
+                unsafe {
+                    let node = Pin::map_unchecked(message, |message| &message.node);
+                    self.senders.push(node);
+                }
+            }
+            // SAFETY: whoever takes it unblocks the wire after that.
+            let result = unsafe { block_until(self.sending_reason(), || message.is_taken()) };
             if message.is_taken() {
                 // SAFETY: whoever takes the message takes the node off first, and has not been lent it. Said for the compiler, who
                 // would look otherwise.
@@ -201,14 +204,19 @@ impl<T, const N: usize> Channel<T, N> {
             (State::Done, _) => Some(Ok(())),
             (State::Here, _) if self.closed.get() => Some(message.refused(Refusal::Closed)),
             (State::Here, Err(interrupt)) => Some(message.refused(Refusal::Interrupted(interrupt))),
-            (State::Here, Ok(())) if message.node.is_linked() => None,
-            // Woken by somebody who had no receiver: as if it had just come.
+            // Woken by somebody who had no receiver: as if it had just come, unless one came since.
+            (State::Here, Ok(())) if message.node.is_linked() || !self.may_go_on() => None,
             (State::Here, Ok(())) => {
                 // SAFETY: as in `refused`.
                 let value = unsafe { (*message.value.get()).take() };
                 Some(self.send(value.expect("a message that is here has its value")))
             }
         }
+    }
+
+    /// Whether a message need not wait.
+    fn may_go_on(&self) -> bool {
+        !self.receivers.is_empty() || self.buffer.has_room()
     }
 
     /// Sends a message if a receiver waits for it or there is room, and does not wait otherwise. A receiver that

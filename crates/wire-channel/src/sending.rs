@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::fmt;
 
 use wire_core::{Reason, WaitQueue};
-use wire_wait::{NeverWaits, Source};
+use wire_wait::Source;
 
 use crate::channel::Channel;
 use crate::error::{Refusal, SendError};
@@ -62,27 +62,38 @@ impl<T, const N: usize> Sending<'_, T, N> {
             want.set(self.value.take());
             return true;
         }
-        if channel.hand_over(&self.value) {
+        // Out of reach for whoever asks again meanwhile, from foreign code that is woken.
+        let offer = Cell::new(self.value.take());
+        if channel.hand_over(&offer) {
             return true;
         }
-        if channel.buffer.has_room() {
-            let value = self.value.take().expect("nobody has it yet");
-            channel.buffer.push(value);
-            return true;
+        let value = offer.take().expect("nobody has it yet");
+        match self.deliver_otherwise(value) {
+            Ok(()) => true,
+            Err(value) => {
+                self.value.set(Some(value));
+                false
+            }
         }
-        self.deliver_in_place()
+    }
+
+    fn deliver_otherwise(&self, value: T) -> Result<(), T> {
+        if self.channel.buffer.has_room() {
+            self.channel.buffer.push(value);
+            return Ok(());
+        }
+        self.deliver_in_place(value)
     }
 
     /// Moves the message to a receiver that waits to work in place, being the first: this wire cannot be kept from
     /// going on.
-    fn deliver_in_place(&self) -> bool {
+    fn deliver_in_place(&self, value: T) -> Result<(), T> {
         let Some((node, _)) = self.channel.receivers.pop_if(&RECEIVER_IN_PLACE) else {
-            return false;
+            return Err(value);
         };
-        let value = self.value.take().expect("nobody has it yet");
         // SAFETY: just taken off the receivers of this channel, as such a node.
         unsafe { in_place::move_to(node, value) };
-        true
+        Ok(())
     }
 }
 
@@ -109,12 +120,6 @@ impl<T, const N: usize> Source for Sending<'_, T, N> {
 
     fn reason(&self) -> Reason {
         self.channel.sending_reason()
-    }
-
-    #[inline]
-    fn never_waits(&self) -> Option<NeverWaits> {
-        // SAFETY: it moves a message and wakes, which waits for nothing, and runs no code of `T`'s.
-        Some(unsafe { NeverWaits::promise() })
     }
 }
 

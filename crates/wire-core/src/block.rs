@@ -99,8 +99,12 @@ pub fn block(reason: Reason) -> Result<(), Interrupt> {
     block_as(State::Blocked, reason, is_runnable)
 }
 
-/// [`block`] for a wait whose end shows: `Ok` at once if `over` says so when the wire goes on. Then somebody must have
-/// unblocked it, and not before it was so.
+/// [`block`] for a wait whose end shows: `Ok` at once if `over` says so when the wire goes on.
+///
+/// # Safety
+///
+/// If `over` says so, somebody has unblocked the wire since, and not before it was so. The scheduler counts on a running
+/// wire not to be marked as blocked.
 ///
 /// # Errors
 ///
@@ -111,7 +115,7 @@ pub fn block(reason: Reason) -> Result<(), Interrupt> {
 /// Outside `run()`.
 #[track_caller]
 #[inline(always)]
-pub fn block_until(reason: Reason, over: impl FnOnce() -> bool) -> Result<(), Interrupt> {
+pub unsafe fn block_until(reason: Reason, over: impl FnOnce() -> bool) -> Result<(), Interrupt> {
     block_as(State::Blocked, reason, over)
 }
 

@@ -78,10 +78,11 @@ impl<'m, T> JoinHandle<'m, T> {
     #[track_caller]
     pub fn wait(&self) -> Result<(), Interrupt> {
         let wire = self.wire();
-        if wire.state.get() == State::Ended {
-            return Ok(());
+        // Whoever reaches the queue may wake those in it.
+        while wire.state.get() != State::Ended {
+            wire.joiners().wait(self.join_reason())?;
         }
-        wire.joiners().wait(self.join_reason())
+        Ok(())
     }
 
     /// Where those stand who wait for the wire's end: for waiting for that or something else, as wire-wait does. All are

@@ -157,6 +157,7 @@ pub mod outside {
     pub use crate::scheduler::park_in_background;
     pub use crate::timer::{NEVER, Timer, TimerAdapter, set_timer_hook};
     use core::ptr;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use crate::{Wire, WireInfo, scheduler::scheduler};
 
@@ -188,15 +189,43 @@ pub mod outside {
 
     /// Runs `f` as in a thread without wires, so that nothing in it can wait, yield or start a wire:
     /// for foreign code that is called in the middle of waking somebody.
+    #[inline]
     pub fn without_wire<T>(f: impl FnOnce() -> T) -> T {
-        struct Back(crate::scheduler::SteppedOut);
+        without_wire_for(current(), f)
+    }
+
+    /// [`without_wire`] for `taker`, as [`taker`] says meanwhile.
+    #[inline]
+    pub fn without_wire_for<T>(taker: *const Wire, f: impl FnOnce() -> T) -> T {
+        struct Back(crate::scheduler::SteppedOut, *const Wire);
         impl Drop for Back {
+            #[inline]
             fn drop(&mut self) {
+                scheduler().taker.set(self.1);
                 scheduler().step_in(self.0);
             }
         }
-        let _back = Back(scheduler().step_out());
+        let s = scheduler();
+        let _back = Back(s.step_out(), s.taker.replace(taker));
         f()
+    }
+
+    /// [`without_wire_for`], for code whose panic is to hurt nobody here: `None` then. The payload is leaked, since
+    /// dropping it might panic again.
+    #[inline]
+    pub fn without_wire_or_panic<T>(taker: *const Wire, f: impl FnOnce() -> T) -> Option<T> {
+        let f = AssertUnwindSafe(|| without_wire_for(taker, f));
+        catch_unwind(f).map_err(core::mem::forget).ok()
+    }
+
+    /// The wire that something is taken for: the running one, or the one that waits while another makes a source ready.
+    /// By its address, or null.
+    #[inline]
+    pub fn taker() -> *const Wire {
+        match current() {
+            wire if wire.is_null() => scheduler().taker.get(),
+            wire => wire,
+        }
     }
 
     /// The running wire. Reads a few cells and nothing else, so a signal handler may call it.

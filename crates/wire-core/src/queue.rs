@@ -93,7 +93,8 @@ impl Node {
     /// # Safety
     ///
     /// Whenever the node is linked, the function of `on_wake` may be called with it, from any wire of the
-    /// thread. It must not block.
+    /// thread. It must not block, nor unwind. If the kind is also a mark, by which the owner of a queue knows its own
+    /// nodes, `on_wake` is a `static` item, and nobody else makes nodes of it.
     #[inline]
     pub const unsafe fn calling(on_wake: &'static OnWake) -> Node {
         Node::of(ptr::null(), on_wake)
@@ -105,11 +106,15 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// As for [`Node::calling`]. And outside `run()`, which is not looked at here, the node is not linked when anything
-    /// else runs: [`block`], which comes next, panics there.
+    /// As for [`Node::calling`].
+    ///
+    /// # Panics
+    ///
+    /// Outside `run()`: before anything is linked, as a panic hook may use the queue.
     #[inline]
+    #[track_caller]
     pub unsafe fn of_current_wire_calling(on_wake: &'static OnWake) -> Node {
-        Node::of(scheduler().current_or_outside(), on_wake)
+        Node::of(scheduler().current_or_panic(), on_wake)
     }
 
     #[inline]

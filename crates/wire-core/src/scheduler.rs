@@ -73,6 +73,8 @@ pub(crate) struct Scheduler {
     dumps: Seen,
     pub(crate) on_stuck: Cell<Option<OnStuck>>,
     lots: Cell<u64>,
+    /// Who takes while nobody runs, see `outside::taker`.
+    pub(crate) taker: Cell<*const Wire>,
 }
 
 thread_local! {
@@ -116,6 +118,7 @@ impl Scheduler {
             dumps: Seen::new(),
             on_stuck: Cell::new(None),
             lots: Cell::new(0),
+            taker: Cell::new(ptr::null()),
         }
     }
 

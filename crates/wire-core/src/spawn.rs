@@ -259,23 +259,13 @@ fn end_with_ties(s: &Scheduler, wire: &Wire) {
     if wire.has(JOINABLE) {
         wire.state.set(State::Ended);
         if wire.has(AWAITED) {
-            wake_joiners(wire);
+            wire.joiners().wake_all();
         }
     } else {
         wire.free();
     }
     if s.main_waits.get() {
         one_is_gone(s);
-    }
-}
-
-/// Waking one who waits for other things, too, may run foreign code. If that panics, its wire will find out itself; the
-/// others must be woken all the same, and here nothing may unwind.
-#[inline(never)]
-fn wake_joiners(wire: &Wire) {
-    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| wire.joiners().wake_all())) {
-        // Dropping it might panic again.
-        core::mem::forget(payload);
     }
 }
 

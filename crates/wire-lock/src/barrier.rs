@@ -10,6 +10,9 @@ static BARRIER: Kind = Kind::new("barrier");
 /// Lets wires go on together: each waits until as many have come as the barrier is for. Then it can be
 /// used again.
 ///
+/// It is not one of several things to wait for: coming is something one does, and who went on with another thing would
+/// have to be taken back.
+///
 /// ```
 /// use wire_lock::Barrier;
 ///

@@ -57,7 +57,8 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// The interrupt that came before a notification. Who was notified has been, even if an interrupt came before it ran.
+    /// The interrupt that came before a notification. Who was notified has been, even if an interrupt came before it
+    /// ran.
     ///
     /// # Panics
     ///
@@ -71,7 +72,7 @@ impl Condvar {
         // With the mutex still held, as there is nothing to wait for then.
         check_interrupt()?;
         let again = Again(guard);
-        again.0.lock().release();
+        again.0.lock().hand_over();
         self.waiting.wait(Reason::on(&CONDVAR, self))
     }
 

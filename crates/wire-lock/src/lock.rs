@@ -1,15 +1,31 @@
 //! The lock without data.
+//!
+//! ```text
+//!   holder   first ──► a wire        waiting ──► Waiting ⇄ arm ⇄ …        clear ──► Node ⇄ …
+//!            who came when there     those behind: in frames of wires     who waits until all
+//!            was nobody else         in `lock`, or that wait for          these are gone
+//!                                    other things too
+//! ```
+//!
+//! Most locks have one who waits at most. That one needs no links, only a pointer to it, and is handed the lock
+//! without a look at queues. A hand-over writes its name into `holder`: whoever waits and finds its own name there
+//! has the lock, whatever else has happened to it meanwhile.
 
 use core::cell::Cell;
 use core::fmt;
+use core::mem;
+use core::ptr;
 
-use wire_core::{Interrupt, Kind, Reason, WaitQueue, check_interrupt};
+use wire_core::{Interrupt, Kind, Reason, WaitQueue, Wire, block, outside};
 use wire_wait::Source;
 
-use crate::take::{Take, WireId, wait_to_take};
+use crate::take::{Take, WireId, wait_to_take, would_wait_for_itself};
 
 static LOCK: Kind = Kind::new("lock");
 static CLEAR: Kind = Kind::new("lock to be clear");
+
+/// Added to the address in `first` while somebody may be in `clear`, so that a release need not look there as well.
+const CLEARING: usize = 1;
 
 /// A fair lock: held by one, and handed over in the order in which others came.
 ///
@@ -22,18 +38,33 @@ static CLEAR: Kind = Kind::new("lock to be clear");
 /// drop(guard);
 /// assert!(!lock.is_held());
 /// ```
+///
+/// It belongs to one OS thread, and so does its guard:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(wire_lock::Lock::new().try_lock());
+/// ```
 pub struct Lock {
     holder: Cell<WireId>,
+    /// The wire that waits longest, if nobody did when it came: blocked in `wait`, or about to go on there with what
+    /// came instead of the lock. Or null. Perhaps with `CLEARING`.
+    first: Cell<*const Wire>,
     waiting: WaitQueue,
     /// Who waits until nobody holds it or waits to.
     clear: WaitQueue,
 }
+
+// SAFETY: nobody waits for a lock that is owned, since those who do borrow it: `first` is no wire, and the queues are
+// empty. `holder` is a number.
+unsafe impl Send for Lock {}
 
 impl Lock {
     /// A lock that nobody holds.
     pub const fn new() -> Lock {
         Lock {
             holder: Cell::new(WireId::NONE),
+            first: Cell::new(ptr::null()),
             waiting: WaitQueue::new(),
             clear: WaitQueue::new(),
         }
@@ -49,8 +80,9 @@ impl Lock {
     /// # Panics
     ///
     /// If this wire took the lock and has not released it: it would wait for itself. A wire that
-    /// gave its guard to another counts as the holder still. Outside `run()`, unless the lock is
-    /// free.
+    /// gave its guard to another counts as the holder still, and so does one that is started in its control
+    /// block later. Outside `run()`, unless the lock is free.
+    #[inline(always)]
     #[track_caller]
     pub fn lock(&self) -> Result<LockGuard<'_>, Interrupt> {
         self.take()?;
@@ -72,7 +104,7 @@ impl Lock {
     /// # Panics
     ///
     /// As for [`lock`](Lock::lock).
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn take(&self) -> Result<(), Interrupt> {
         self.take_because(Reason::on(&LOCK, self))
@@ -85,28 +117,50 @@ impl Lock {
         self.take_for(WireId::current())
     }
 
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(crate) fn take_because(&self, reason: Reason) -> Result<(), Interrupt> {
-        if self.try_take() {
+        if self.is_held() {
+            return self.wait(reason);
+        }
+        self.holder.set(WireId::current());
+        Ok(())
+    }
+
+    /// In line up to the switch and behind it, as `block` is: a call that is entered on one stack and left on another
+    /// has its return predicted wrongly, and saves registers that the switch saves.
+    #[inline(always)]
+    #[track_caller]
+    fn wait(&self, reason: Reason) -> Result<(), Interrupt> {
+        let wire = outside::current();
+        let me = WireId::of(wire);
+        if !self.first.get().is_null() || self.holder.get() == me || !self.waiting.is_empty() {
+            return self.wait_behind(reason);
+        }
+        self.first.set(wire);
+        let first = First(self);
+        let result = block(reason);
+        if self.holder.get() == me {
+            // It was taken out of `first` as it was handed the lock.
+            mem::forget(first);
             return Ok(());
         }
-        self.deny_waiting_for_oneself()?;
+        first.wait_on(me, reason, result)
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait_behind(&self, reason: Reason) -> Result<(), Interrupt> {
+        self.refuse_holder()?;
         wait_to_take(self, reason)
     }
 
-    /// A wire that unwinds learns that it cannot wait, rather than panic once more.
-    #[cold]
     #[track_caller]
-    fn deny_waiting_for_oneself(&self) -> Result<(), Interrupt> {
-        if let Err(interrupt @ Interrupt::Unwinding) = check_interrupt() {
-            return Err(interrupt);
+    fn refuse_holder(&self) -> Result<(), Interrupt> {
+        if would_wait_for_itself(self.holder.get())? {
+            panic!("this wire holds the lock already, so it would wait for itself");
         }
-        let me = WireId::current();
-        assert!(
-            !me.is_a_wire() || self.holder.get() != me,
-            "this wire holds the lock already, so it would wait for itself"
-        );
         Ok(())
     }
 
@@ -118,19 +172,63 @@ impl Lock {
     #[inline]
     #[track_caller]
     pub fn release(&self) {
-        assert!(self.is_held(), "released a lock that nobody holds");
-        self.holder.set(WireId::NONE);
-        if !self.waiting.is_empty() || !self.clear.is_empty() {
-            self.hand_over();
+        if !self.is_held() {
+            released_what_nobody_holds();
+        }
+        self.hand_over();
+    }
+
+    /// [`release`](Lock::release) of a lock that is held.
+    #[inline(always)]
+    pub(crate) fn hand_over(&self) {
+        let first = self.first.get();
+        if first.is_null() && self.waiting.is_empty() {
+            self.holder.set(WireId::NONE);
+        } else if first.is_null() || first.addr() & CLEARING != 0 {
+            self.hand_over_otherwise();
+        } else {
+            self.first.set(ptr::null());
+            // SAFETY: it was in `first`, and no wire has run since.
+            unsafe { self.hand_to(first) };
         }
     }
 
+    /// # Safety
+    ///
+    /// The wire was taken out of `first`, and none of the thread ran since.
+    #[inline(always)]
+    unsafe fn hand_to(&self, wire: *const Wire) {
+        self.holder.set(WireId::of(wire));
+        // SAFETY: by contract it is in `wait`, which it does not leave before it runs: so it is not over.
+        outside::unblock(unsafe { &*wire });
+    }
+
     #[cold]
-    fn hand_over(&self) {
-        while !self.is_held() && self.waiting.wake_one() {}
-        if !self.is_held() {
-            self.clear.wake_all();
+    #[inline(never)]
+    fn hand_over_otherwise(&self) {
+        let first = self.first_wire();
+        if first.is_null() {
+            self.holder.set(WireId::NONE);
+            while !self.is_held() && self.waiting.wake_one() {}
+            if !self.is_held() {
+                self.clear.wake_all();
+            }
+            self.nobody_is_first();
+        } else {
+            self.nobody_is_first();
+            // SAFETY: as in `hand_over`.
+            unsafe { self.hand_to(first) };
         }
+    }
+
+    fn first_wire(&self) -> *const Wire {
+        self.first.get().map_addr(|address| address & !CLEARING)
+    }
+
+    #[cold]
+    fn nobody_is_first(&self) {
+        let somebody = usize::from(!self.clear.is_empty());
+        self.first.set(ptr::without_provenance(somebody * CLEARING));
     }
 
     /// Whether somebody holds it.
@@ -151,12 +249,56 @@ impl Lock {
     /// If this wire holds the lock; outside `run()`, unless it is free.
     #[track_caller]
     pub fn wait_clear(&self) -> Result<(), Interrupt> {
+        self.wait_clear_of(ptr::from_ref(self).cast())
+    }
+
+    /// [`wait_clear`](Lock::wait_clear) of the object that reports are to name.
+    #[track_caller]
+    pub(crate) fn wait_clear_of(&self, object: *const ()) -> Result<(), Interrupt> {
         while self.is_held() {
-            self.deny_waiting_for_oneself()?;
-            self.clear.wait(Reason::on(&CLEAR, self))?;
+            self.refuse_holder()?;
+            self.first
+                .set(self.first.get().map_addr(|address| address | CLEARING));
+            self.clear.wait(Reason::on(&CLEAR, object))?;
         }
         Ok(())
     }
+}
+
+/// Takes the running wire out of `first` again, however its wait ends.
+struct First<'a>(&'a Lock);
+
+impl First<'_> {
+    /// Goes on waiting, if no interrupt has ended that.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait_on(
+        self,
+        me: WireId,
+        reason: Reason,
+        mut result: Result<(), Interrupt>,
+    ) -> Result<(), Interrupt> {
+        while self.0.holder.get() != me {
+            result?;
+            result = block(reason);
+        }
+        mem::forget(self);
+        Ok(())
+    }
+}
+
+impl Drop for First<'_> {
+    fn drop(&mut self) {
+        self.0.nobody_is_first();
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn released_what_nobody_holds() -> ! {
+    panic!("released a lock that nobody holds")
 }
 
 impl Take for Lock {
@@ -174,13 +316,13 @@ impl Take for Lock {
     }
 }
 
-/// Waiting for the lock as one of several things. The holder's own attempts to lock again are not
-/// recognised then.
+/// Waiting for the lock as one of several things.
 impl<'a> Source for &'a Lock {
     type Item = LockGuard<'a>;
 
     fn try_take(&self) -> Option<LockGuard<'a>> {
-        self.try_lock()
+        self.take_for(WireId::of(outside::taker()))
+            .then(|| LockGuard { lock: self })
     }
 
     fn queue(&self) -> &WaitQueue {
@@ -200,14 +342,15 @@ impl Default for Lock {
 
 impl fmt::Debug for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let awaited = !self.first_wire().is_null() || !self.waiting.is_empty();
         f.debug_struct("Lock")
             .field("held", &self.is_held())
-            .field("awaited", &!self.waiting.is_empty())
+            .field("awaited", &awaited)
             .finish()
     }
 }
 
-/// Holds a [`Lock`] until dropped. Forgetting it leaves the lock held.
+/// Holds a [`Lock`] until dropped. Forgetting it leaves the lock held, until somebody calls [`release`](Lock::release).
 #[derive(Debug)]
 #[must_use = "dropping the guard releases the lock"]
 pub struct LockGuard<'a> {

@@ -4,18 +4,18 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-use wire_core::{Interrupt, Kind, Reason, WaitQueue};
+use wire_core::{Interrupt, Kind, Reason, WaitQueue, outside};
 use wire_wait::Source;
 
 use crate::lock::Lock;
-use crate::take::Take;
+use crate::take::{Take, WireId};
 
 static MUTEX: Kind = Kind::new("mutex");
 
 /// Data that one wire at a time may use, in the order in which they came.
 ///
-/// There is no poisoning: see the [front page](crate#what-is-sure) for panics and cancellation
-/// inside.
+/// A wire that panics or is cancelled while it has the data releases it as it unwinds, and the next one finds the data
+/// as that one left it. There is no poisoning: see the [front page](crate#what-is-sure).
 ///
 /// ```
 /// let number = wire_lock::Mutex::new(6);
@@ -70,9 +70,8 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Panics
     ///
-    /// If this wire has locked it and not released it; outside `run()`, unless it is free. See
-    /// [`Lock::lock`].
-    #[inline]
+    /// If this wire has locked it and not released it, as [`Lock::lock`] has it; outside `run()`, unless it is free.
+    #[inline(always)]
     #[track_caller]
     pub fn lock(&self) -> Result<MutexGuard<'_, T>, Interrupt> {
         self.lock.take_because(self.reason())?;
@@ -106,17 +105,18 @@ impl<T: ?Sized> Mutex<T> {
     /// As for [`Lock::wait_clear`].
     #[track_caller]
     pub fn wait_clear(&self) -> Result<(), Interrupt> {
-        self.lock.wait_clear()
+        self.lock.wait_clear_of(core::ptr::from_ref(self).cast())
     }
 }
 
-/// Waiting for the data as one of several things. The holder's own attempts to lock again are not
-/// recognised then.
+/// Waiting for the data as one of several things.
 impl<'a, T: ?Sized> Source for &'a Mutex<T> {
     type Item = MutexGuard<'a, T>;
 
     fn try_take(&self) -> Option<MutexGuard<'a, T>> {
-        self.try_lock()
+        self.lock
+            .take_for(WireId::of(outside::taker()))
+            .then(|| MutexGuard { mutex: self })
     }
 
     fn queue(&self) -> &WaitQueue {
@@ -168,7 +168,7 @@ impl<T: ?Sized> MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.mutex.lock.release();
+        self.mutex.lock.hand_over();
     }
 }
 

@@ -1,28 +1,31 @@
-//! Data that many may read, or one may change.
+//! Data that many may read, or one may change: who reads has a permit, and who writes has all there are.
 //!
-//! ```text
-//!   read:   pass the gate ──► readers + 1                       until dropped: readers - 1
-//!   write:  hold the gate ──► wait until there is no reader     until dropped: release the gate
-//! ```
-//!
-//! The gate is the fair lock, so that all go by in the order in which they came: who wants to write holds up those
-//! behind, and does not starve.
+//! So all come in their order, and a writer is not passed by readers that come later: [`Permits`] keeps for it what
+//! those before it give back.
 
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
+use core::mem;
 use core::ops::{Deref, DerefMut};
 
 use wire_core::{Interrupt, Kind, Reason, WaitQueue};
+use wire_wait::Source;
 
-use crate::lock::Lock;
+use crate::permits::Permits;
+use crate::take::{WireId, would_wait_for_itself};
 
 static READ: Kind = Kind::new("rwlock read");
 static WRITE: Kind = Kind::new("rwlock write");
 
+/// What a writer has. More readers than that are none that a program could have.
+const ALL: usize = usize::MAX;
+
 /// Data that any number of wires may read at a time, or one may change, in the order in which they came.
 ///
-/// Who reads and wants to read again waits behind those who came to write in between, and they wait for its first guard: such
-/// wires are told as stuck. There is no poisoning; see the [front page](crate#what-is-sure).
+/// Who reads and wants to read again waits behind those who came to write in between, and they wait for its first
+/// guard; and who reads and wants to write waits for its own guard. Such wires are told as
+/// [stuck](wire_core#the-blocking-contract), with the lock's address, once nothing else can run; a wire that writes is
+/// refused at once, by a panic. There is no poisoning; see the [front page](crate#what-is-sure).
 ///
 /// ```
 /// let number = wire_lock::RwLock::new(6);
@@ -35,11 +38,26 @@ static WRITE: Kind = Kind::new("rwlock write");
 /// });
 /// assert_eq!(number.into_inner(), 42);
 /// ```
+///
+/// [`reading`](RwLock::reading) is for waiting for it or something else. There is no such form for writing: a writer
+/// that waits holds up those behind, so it has to keep its place when its turn comes too early, and to tell when it
+/// leaves; a [`Source`] does neither. Let another wire write, or bound the wait by a deadline.
+///
+/// It belongs to one OS thread, and so do its guards:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(wire_lock::RwLock::new(0).try_read());
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(wire_lock::RwLock::new(0).try_write());
+/// ```
 pub struct RwLock<T: ?Sized> {
-    gate: Lock,
-    readers: Cell<usize>,
-    /// The one at the gate that waits for the readers to go.
-    last_reader: WaitQueue,
+    permits: Permits,
+    /// Who writes.
+    writer: Cell<WireId>,
     value: UnsafeCell<T>,
 }
 
@@ -47,9 +65,8 @@ impl<T> RwLock<T> {
     /// Data that nobody uses yet.
     pub const fn new(value: T) -> RwLock<T> {
         RwLock {
-            gate: Lock::new(),
-            readers: Cell::new(0),
-            last_reader: WaitQueue::new(),
+            permits: Permits::new(ALL),
+            writer: Cell::new(WireId::NONE),
             value: UnsafeCell::new(value),
         }
     }
@@ -61,70 +78,116 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    fn on(&self, kind: &'static Kind) -> Reason {
-        Reason::on(kind, core::ptr::from_ref(self).cast::<()>())
-    }
-
     /// Waits until nobody changes the data, or came before to do so.
     ///
     /// # Errors
     ///
-    /// The interrupt that came first. What is free is had at once, also by a cancelled wire.
+    /// The interrupt that came first. Who was let in is, even if an interrupt came before it ran; and what is free is
+    /// had at once, also by a cancelled wire.
     ///
     /// # Panics
     ///
-    /// If this wire changes the data, or waits to; outside `run()`, unless it is free; with more than `usize::MAX` guards.
+    /// If this wire changes the data; outside `run()`, unless it is free. A wire that gave its guard to another counts
+    /// as having it still.
+    #[inline]
     #[track_caller]
     pub fn read(&self) -> Result<RwLockReadGuard<'_, T>, Interrupt> {
-        self.gate.take_because(self.on(&READ))?;
-        let guard = self.enter();
-        self.gate.release();
-        Ok(guard)
+        if !self.permits.try_take(1) {
+            self.wait(1, &READ)?;
+        }
+        Ok(RwLockReadGuard { lock: self })
     }
 
     /// The data to read, if nobody changes it or waits to.
+    #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        (!self.gate.is_held()).then(|| self.enter())
+        self.permits
+            .try_take(1)
+            .then(|| RwLockReadGuard { lock: self })
     }
 
-    fn enter(&self) -> RwLockReadGuard<'_, T> {
-        let readers = self.readers.get().checked_add(1);
-        self.readers.set(readers.expect("too many readers"));
-        RwLockReadGuard { lock: self }
+    /// Reading as one of several things to wait for, by [`wait_any`](wire_wait::wait_any) and the like.
+    pub fn reading(&self) -> Reading<'_, T> {
+        Reading { lock: self }
     }
 
     /// Waits until nobody else uses the data.
     ///
     /// # Errors
     ///
-    /// The interrupt that came first. What is free is had at once, also by a cancelled wire.
+    /// As for [`read`](RwLock::read).
     ///
     /// # Panics
     ///
-    /// If this wire changes the data already; outside `run()`, unless it is free.
+    /// If this wire changes the data already; outside `run()`, unless it is free. A wire that gave its guard to another
+    /// counts as having it still.
+    #[inline]
     #[track_caller]
     pub fn write(&self) -> Result<RwLockWriteGuard<'_, T>, Interrupt> {
-        self.gate.take_because(self.on(&WRITE))?;
-        // Releases the gate if the wait ends otherwise.
-        let guard = RwLockWriteGuard { lock: self };
-        while self.readers.get() > 0 {
-            let result = self.last_reader.wait(self.on(&WRITE));
-            if self.readers.get() > 0 {
-                result?;
-            }
+        if !self.permits.try_take(ALL) {
+            self.wait(ALL, &WRITE)?;
         }
-        Ok(guard)
+        Ok(self.written_by_this_wire())
     }
 
     /// The data to change, if nobody uses it.
+    #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        let free = self.readers.get() == 0 && self.gate.try_take();
-        free.then(|| RwLockWriteGuard { lock: self })
+        self.permits
+            .try_take(ALL)
+            .then(|| self.written_by_this_wire())
+    }
+
+    #[inline]
+    fn written_by_this_wire(&self) -> RwLockWriteGuard<'_, T> {
+        self.writer.set(WireId::current());
+        RwLockWriteGuard { lock: self }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait(&self, permits: usize, kind: &'static Kind) -> Result<(), Interrupt> {
+        if would_wait_for_itself(self.writer.get())? {
+            panic!("this wire holds the lock for writing already, so it would wait for itself");
+        }
+        self.permits.wait(permits, self.on(kind))
+    }
+
+    fn on(&self, kind: &'static Kind) -> Reason {
+        Reason::on(kind, core::ptr::from_ref(self).cast::<()>())
     }
 
     /// The data, of a lock that nobody else can reach.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
+    }
+}
+
+/// Waiting to read an [`RwLock`] as one of several things: made by [`RwLock::reading`].
+pub struct Reading<'a, T: ?Sized> {
+    lock: &'a RwLock<T>,
+}
+
+impl<'a, T: ?Sized> Source for Reading<'a, T> {
+    type Item = RwLockReadGuard<'a, T>;
+
+    fn try_take(&self) -> Option<RwLockReadGuard<'a, T>> {
+        self.lock.try_read()
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        self.lock.permits.queue()
+    }
+
+    fn reason(&self) -> Reason {
+        self.lock.on(&READ)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Reading<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").finish_non_exhaustive()
     }
 }
 
@@ -157,12 +220,9 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 }
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        let readers = self.lock.readers.get() - 1;
-        self.lock.readers.set(readers);
-        if readers == 0 {
-            self.lock.last_reader.wake_one();
-        }
+        self.lock.permits.add(1);
     }
 }
 
@@ -170,7 +230,7 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: there is no guard to write while one to read is counted, and both stay on one OS thread.
+        // SAFETY: there is no guard to write while one to read has a permit, and both stay on one OS thread.
         unsafe { &*self.lock.value.get() }
     }
 }
@@ -194,9 +254,25 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
 }
 
+impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
+    /// Goes on reading, with nobody writing in between. Readers that wait are let in, up to the next writer.
+    ///
+    /// A function, not a method, so that it hides none of the data's: `RwLockWriteGuard::downgrade(guard)`.
+    pub fn downgrade(guard: Self) -> RwLockReadGuard<'a, T> {
+        let lock = guard.lock;
+        mem::forget(guard);
+        lock.writer.set(WireId::NONE);
+        let guard = RwLockReadGuard { lock };
+        lock.permits.add(ALL - 1);
+        guard
+    }
+}
+
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        self.lock.gate.release();
+        self.lock.writer.set(WireId::NONE);
+        self.lock.permits.add(ALL);
     }
 }
 
@@ -204,8 +280,8 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the gate is held until the guard is dropped, so there is no other, and there was no reader when this
-        // one was given out.
+        // SAFETY: the guard has all permits until it is dropped, so there is no other. It and the lock stay on one OS
+        // thread.
         unsafe { &*self.lock.value.get() }
     }
 }

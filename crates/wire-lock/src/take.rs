@@ -1,4 +1,4 @@
-//! Waiting for what only one can take, with hand-over: the one wait behind lock and semaphore.
+//! Who holds what, and waiting for what only one can take, with hand-over.
 //!
 //! Who releases something makes it free and then wakes the queue, until somebody has taken it or
 //! nobody is left. Being woken is taking: [`woken`] runs in the releasing wire, so that nobody else
@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 
-use wire_core::{Interrupt, Node, OnWake, Reason, WaitQueue, outside};
+use wire_core::{Interrupt, Node, OnWake, Reason, WaitQueue, Wire, check_interrupt, outside};
 
 /// Something to take.
 pub(crate) trait Take {
@@ -19,22 +19,46 @@ pub(crate) trait Take {
 }
 
 /// Tells the wires of a thread apart, by the address of the control block.
+///
+/// It is asked for whenever something is taken, which is one load from thread-local storage: for the error of one
+/// who would wait for itself, and so that a wire that waits knows what it was handed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WireId(usize);
 
 impl WireId {
-    /// No wire: a value that no address has.
+    /// Nobody. Zero, so that a static without a holder takes no room in the program's file.
     pub(crate) const NONE: WireId = WireId(0);
-    const OUTSIDE: WireId = WireId(1);
+    /// All code outside of wires, and holders of which it is not known which wire they are.
+    pub(crate) const OUTSIDE: WireId = WireId(1);
 
-    /// The running wire, or [`OUTSIDE`](WireId::OUTSIDE) of all.
+    /// The running wire, or [`OUTSIDE`](WireId::OUTSIDE).
+    #[inline(always)]
     pub(crate) fn current() -> WireId {
-        let address = outside::current().addr();
-        WireId(address.max(WireId::OUTSIDE.0))
+        WireId::of(outside::current())
     }
 
-    pub(crate) fn is_a_wire(self) -> bool {
-        self.0 > WireId::OUTSIDE.0
+    /// The wire with this control block, whose address is even; null is for code outside of wires.
+    #[inline(always)]
+    pub(crate) fn of(wire: *const Wire) -> WireId {
+        WireId(wire.addr() | WireId::OUTSIDE.0)
+    }
+}
+
+/// Whether the running wire is the holder, so that waiting would be waiting for itself, which is to be told by a panic.
+/// Outside of wires nobody can wait in any case, of which the attempt will tell.
+///
+/// # Errors
+///
+/// To a wire that unwinds, that it cannot wait, rather than a second panic.
+#[cold]
+pub(crate) fn would_wait_for_itself(holder: WireId) -> Result<bool, Interrupt> {
+    let me = WireId::current();
+    if holder != me || me == WireId::OUTSIDE {
+        return Ok(false);
+    }
+    match check_interrupt() {
+        Err(interrupt @ Interrupt::Unwinding) => Err(interrupt),
+        _ => Ok(true),
     }
 }
 
@@ -64,6 +88,7 @@ unsafe fn woken<S: Take>(node: NonNull<Node>) {
 
 /// Waits, behind all who do so already, until `source` was taken for this wire.
 #[cold]
+#[inline(never)]
 #[track_caller]
 pub(crate) fn wait_to_take<S: Take>(source: &S, reason: Reason) -> Result<(), Interrupt> {
     let waiting = pin!(Waiting {

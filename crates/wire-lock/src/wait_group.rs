@@ -35,6 +35,13 @@ static WAIT_GROUP: Kind = Kind::new("wait group");
 ///     assert_eq!(requests.count(), 0);
 /// }));
 /// ```
+///
+/// A pass belongs to one OS thread, like the group:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(wire_lock::WaitGroup::new().enter());
+/// ```
 pub struct WaitGroup {
     count: Cell<usize>,
     waiting: WaitQueue,

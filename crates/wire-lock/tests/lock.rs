@@ -162,6 +162,43 @@ fn locking_what_one_holds_panics_and_says_so() {
 }
 
 #[test]
+fn what_was_had_as_one_of_several_things_is_known_to_be_its_own() {
+    let mutex = mutex(());
+    run(|| {
+        let refused = |mutex: &'static Mutex<()>| {
+            let _guard = wait(&mutex).unwrap();
+            catch_unwind(AssertUnwindSafe(|| mutex.lock())).is_err()
+        };
+        assert!(refused(mutex), "found free");
+        let guard = mutex.lock().unwrap();
+        let handed = spawn("handed", move || refused(mutex));
+        settle();
+        drop(guard);
+        assert!(handed.join().unwrap(), "handed over");
+    });
+    assert!(!mutex.is_locked());
+}
+
+#[test]
+fn outside_of_wires_a_held_lock_is_refused_and_stays_as_it_was() {
+    let (lock, mutex) = (Lock::new(), Mutex::new(1));
+    let held = (lock.try_lock().unwrap(), mutex.try_lock().unwrap());
+    let refused = |f: &dyn Fn()| {
+        let panic = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
+        panic.downcast::<String>().unwrap().contains("needs a wire")
+    };
+    assert!(refused(&|| _ = lock.lock()));
+    assert!(refused(&|| _ = lock.take()));
+    assert!(refused(&|| _ = lock.wait_clear()));
+    assert!(refused(&|| _ = mutex.lock()));
+    assert!(refused(&|| _ = mutex.wait_clear()));
+    drop(held);
+    assert_eq!(*mutex.lock().unwrap(), 1);
+    assert!(lock.lock().is_ok());
+    assert_eq!(format!("{lock:?}"), "Lock { held: false, awaited: false }");
+}
+
+#[test]
 fn locking_again_while_unwinding_is_an_error_and_no_second_panic() {
     struct Relocks(Trace<Interrupt>, &'static Mutex<()>);
     impl Drop for Relocks {

@@ -1,8 +1,8 @@
 //! Waiting for the first of several arms.
 
-use wire_core::{Interrupt, Kind, Reason, block_until, outside};
+use wire_core::{Interrupt, Kind, Reason, block, block_until, outside};
 
-use crate::arm::{Arm, Group, Joined, on};
+use crate::arm::{Arm, Group, Joined, Order, on};
 use crate::source::Source;
 
 static ANY: Kind = Kind::new("first of several");
@@ -27,7 +27,7 @@ static ANY: Kind = Kind::new("first of several");
 #[inline]
 #[track_caller]
 pub fn wait_any<T>(arms: &[&dyn Arm<T>]) -> Result<T, Interrupt> {
-    wait_from(arms, 0)
+    wait_in(arms, Order::AsNamed)
 }
 
 /// [`wait_any`] that prefers no arm: of several that are ready at the start, each may win, by a draw as in Go's
@@ -58,18 +58,23 @@ pub fn wait_any<T>(arms: &[&dyn Arm<T>]) -> Result<T, Interrupt> {
 #[inline]
 #[track_caller]
 pub fn wait_fair<T>(arms: &[&dyn Arm<T>]) -> Result<T, Interrupt> {
-    wait_from(arms, draw(arms.len()))
+    wait_in(arms, Order::Drawn(outside::draw()))
 }
 
 /// In line, like `block`: a call that is entered on one stack and left on another has its return predicted wrongly.
 #[inline(always)]
 #[track_caller]
-fn wait_from<T>(arms: &[&dyn Arm<T>], first: usize) -> Result<T, Interrupt> {
+fn wait_in<T>(arms: &[&dyn Arm<T>], order: Order) -> Result<T, Interrupt> {
     let group = Group::new(arms);
     let joined = Joined::new(&group);
-    let winner = match group.ask(first) {
+    // Foreign code, so before the look: it might wait.
+    let reason = match arms {
+        [arm] => arm.reason(),
+        _ => Reason::new(&ANY),
+    };
+    let winner = match group.ask(order) {
         Some(winner) => winner,
-        None => wait_for(&group)?,
+        None => wait_for(&group, reason)?,
     };
     joined.leave_unlinked();
     Ok(arms[winner].finish())
@@ -77,15 +82,15 @@ fn wait_from<T>(arms: &[&dyn Arm<T>], first: usize) -> Result<T, Interrupt> {
 
 #[inline(always)]
 #[track_caller]
-fn wait_for<T>(group: &Group<'_, T>) -> Result<usize, Interrupt> {
-    let reason = match group.arms {
-        [arm] => arm.reason(),
-        _ => Reason::new(&ANY),
-    };
-    group.set_waiter();
+fn wait_for<T>(group: &Group<'_, T>, reason: Reason) -> Result<usize, Interrupt> {
+    if !group.set_waiter() {
+        // With nothing linked: blocking outside of wires panics, and then a panic hook runs.
+        block(reason)?;
+    }
     loop {
         group.link();
-        let result = block_until(reason, || group.winner().is_some());
+        // SAFETY: whoever sets the winner unblocks the wire after it.
+        let result = unsafe { block_until(reason, || group.winner().is_some()) };
         if let Some(winner) = group.winner() {
             return Ok(winner);
         }
@@ -97,11 +102,6 @@ fn wait_for<T>(group: &Group<'_, T>) -> Result<usize, Interrupt> {
     }
 }
 
-/// One of so many, each as likely as any other.
-fn draw(count: usize) -> usize {
-    ((u64::from(outside::draw()) * count as u64) >> 32) as usize
-}
-
 /// [`wait_any`] that does not wait: `None` if no arm is ready. The `default` of Go's `select`.
 ///
 /// # Panics
@@ -110,7 +110,7 @@ fn draw(count: usize) -> usize {
 /// does.
 #[track_caller]
 pub fn try_any<T>(arms: &[&dyn Arm<T>]) -> Option<T> {
-    try_from(arms, 0)
+    try_in(arms, Order::AsNamed)
 }
 
 /// [`try_any`] that prefers no arm; see [`wait_fair`].
@@ -120,14 +120,14 @@ pub fn try_any<T>(arms: &[&dyn Arm<T>]) -> Option<T> {
 /// As for [`try_any`].
 #[track_caller]
 pub fn try_fair<T>(arms: &[&dyn Arm<T>]) -> Option<T> {
-    try_from(arms, draw(arms.len()))
+    try_in(arms, Order::Drawn(outside::draw()))
 }
 
 #[track_caller]
-fn try_from<T>(arms: &[&dyn Arm<T>], first: usize) -> Option<T> {
+fn try_in<T>(arms: &[&dyn Arm<T>], order: Order) -> Option<T> {
     let group = Group::new(arms);
     let joined = Joined::new(&group);
-    let winner = group.ask(first)?;
+    let winner = group.ask(order)?;
     drop(joined);
     Some(arms[winner].finish())
 }

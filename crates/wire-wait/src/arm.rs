@@ -23,11 +23,11 @@
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem;
+use core::mem::{self, ManuallyDrop};
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 
-use wire_core::outside::{self, without_wire};
+use wire_core::outside::{self, without_wire, without_wire_or_panic};
 use wire_core::{Node, OnWake, Reason, WaitQueue, Wire};
 
 use crate::source::Source;
@@ -42,8 +42,16 @@ pub(crate) struct Head {
     /// The group the arm belongs to, of a lifetime that no type here can name; or null.
     group: Cell<*const ()>,
     index: Cell<usize>,
-    /// The queue of its source, when that was asked last and had nothing.
+    /// The queue of its source, as it was before that was asked last.
     queue: Cell<*const WaitQueue>,
+}
+
+/// In which order sources are asked.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
+    AsNamed,
+    /// By this lot.
+    Drawn(u32),
 }
 
 /// The arms of one wait.
@@ -54,6 +62,8 @@ pub(crate) struct Group<'g, T> {
     /// A source is being asked, perhaps by foreign code; another arm that is woken meanwhile must
     /// not decide the wait as well.
     busy: Cell<bool>,
+    /// An arm was woken while the group was busy.
+    missed: Cell<bool>,
     /// The wire that waits, while arms are linked.
     waiter: Cell<*const Wire>,
 }
@@ -65,6 +75,7 @@ impl<'g, T> Group<'g, T> {
             arms,
             winner: Cell::new(NOBODY),
             busy: Cell::new(false),
+            missed: Cell::new(false),
             waiter: Cell::new(ptr::null()),
         }
     }
@@ -79,30 +90,71 @@ impl<'g, T> Group<'g, T> {
         Some(self.winner.get()).filter(|&winner| winner != NOBODY)
     }
 
-    /// Names the wire that `woken` makes runnable.
+    /// Names the wire that `woken` makes runnable; says whether there is one.
     #[inline(always)]
-    pub(crate) fn set_waiter(&self) {
-        self.waiter.set(outside::current());
+    pub(crate) fn set_waiter(&self) -> bool {
+        let wire = outside::current();
+        self.waiter.set(wire);
+        !wire.is_null()
     }
 
-    /// Asks all sources in their order, beginning with one of them, until one has something.
+    /// Foreign code, which might wait: so before the sources are asked, not between that and linking.
     #[inline(always)]
-    pub(crate) fn ask(&self, first: usize) -> Option<usize> {
+    fn find_queues(&self) {
+        for arm in self.arms {
+            arm.find_queue();
+        }
+    }
+
+    /// Asks all sources in this order, until one has something.
+    #[inline(always)]
+    pub(crate) fn ask(&self, order: Order) -> Option<usize> {
+        struct Busy<'a>(&'a Cell<bool>);
+        impl Drop for Busy<'_> {
+            #[inline(always)]
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
         self.busy.set(true);
-        let (before, after) = self.arms.split_at(first);
-        let winner = match after.iter().position(|arm| arm.take()) {
-            Some(index) => Some(first + index),
-            None => before.iter().position(|arm| arm.take()),
-        };
-        self.busy.set(false);
+        let busy = Busy(&self.busy);
+        let winner = without_wire(|| {
+            loop {
+                self.missed.set(false);
+                let winner = self.first(order);
+                if winner.is_some() || !self.missed.get() {
+                    break winner;
+                }
+            }
+        });
+        drop(busy);
         self.winner.set(winner.unwrap_or(NOBODY));
         winner
+    }
+
+    #[inline(always)]
+    fn first(&self, order: Order) -> Option<usize> {
+        let count = self.arms.len();
+        match order {
+            Order::AsNamed => self.arms.iter().position(|arm| arm.take()),
+            Order::Drawn(lot) => {
+                // A walk over the next power of two by an odd step: of any two arms, each is as often before the other, since
+                // a step and its negative are drawn alike.
+                let (step, start) = (lot as usize | 1, (lot >> 16) as usize);
+                let last = count.next_power_of_two() - 1;
+                (0..=last)
+                    .map(|turn| step.wrapping_mul(turn).wrapping_add(start) & last)
+                    .find(|&index| index < count && self.arms[index].take())
+            }
+        }
     }
 
     /// [`ask`](Group::ask) with arms linked: if there is a winner, no longer.
     #[cold]
     pub(crate) fn ask_again(&self) -> Option<usize> {
-        let winner = self.ask(0)?;
+        // A source may have another queue now.
+        self.find_queues();
+        let winner = self.ask(Order::AsNamed)?;
         self.unlink();
         Some(winner)
     }
@@ -154,6 +206,7 @@ impl<'g, T> Joined<'g, T> {
             head.group.set(group.address());
             head.index.set(index);
         }
+        group.find_queues();
         joined
     }
 }
@@ -196,10 +249,12 @@ pub(crate) mod steps {
     ///
     /// # Safety
     ///
-    /// The arm is `repr(C)` and its first field is a [`Head`](super::Head), and nothing but this crate changes that. If
-    /// `take` says no, the head's queue is that of the source, good for as long as the arm is borrowed.
+    /// The arm is `repr(C)` and its first field is a [`Head`](super::Head), and nothing but this crate changes that. Once
+    /// `find_queue` was called, the head's queue is that of the source, good for as long as the arm is borrowed.
     pub unsafe trait Steps<T> {
-        /// Takes an item into the arm, if the source has one; otherwise sets the head's queue.
+        /// Sets the head's queue.
+        fn find_queue(&self);
+        /// Takes an item into the arm, if the source has one.
         fn take(&self) -> bool;
         /// What the arm's function makes of the item taken.
         fn finish(&self) -> T;
@@ -256,25 +311,20 @@ where
 {
 }
 
-// SAFETY: the head is first. `take` sets its queue to that of the source, whose borrow the arm holds.
+// SAFETY: the head is first. `find_queue` sets its queue to that of the source, whose borrow the arm holds.
 unsafe impl<S, F, T> Steps<T> for On<'_, S, F, T>
 where
     S: Source + ?Sized,
     F: FnMut(S::Item) -> T,
 {
     #[inline]
+    fn find_queue(&self) {
+        self.head.queue.set(self.source.queue());
+    }
+
+    #[inline]
     fn take(&self) -> bool {
-        let ask = || {
-            let item = self.source.try_take();
-            if item.is_none() {
-                self.head.queue.set(self.source.queue());
-            }
-            item
-        };
-        let item = match self.source.never_waits() {
-            Some(_) => ask(),
-            None => without_wire(ask),
-        };
+        let item = self.source.try_take();
         let taken = item.is_some();
         if taken {
             self.item.set(item);
@@ -285,17 +335,27 @@ where
     #[inline]
     fn finish(&self) -> T {
         let item = self.item.take().expect("an arm that won has its item");
-        let mut function = self
-            .function
-            .take()
-            .expect("the function of this arm panicked, or is running");
-        let result = function(item);
-        self.function.set(Some(function));
-        result
+        let function = self.function.take();
+        let mut running = Running(
+            &self.function,
+            ManuallyDrop::new(function.expect("the function of this arm is running")),
+        );
+        (running.1)(item)
     }
 
     fn reason(&self) -> Reason {
         self.source.reason()
+    }
+}
+
+/// The function of an arm while it runs; back in its place when this is dropped, also by a panic.
+struct Running<'a, F>(&'a Cell<Option<F>>, ManuallyDrop<F>);
+
+impl<F> Drop for Running<'_, F> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: taken once, and not used afterwards.
+        self.0.set(Some(unsafe { ManuallyDrop::take(&mut self.1) }));
     }
 }
 
@@ -329,12 +389,14 @@ where
         (arm, &*arm.head.group.get().cast::<Group<'_, T>>())
     };
     if group.busy.get() || group.winner().is_some() {
-        // Whoever is busy with it makes the wire go on, and that one links this arm again.
+        // Whoever is busy with it makes the wire go on, or is that wire: it asks and links this arm again.
+        group.missed.set(true);
         return;
     }
     group.busy.set(true);
     let asking = Asking(group);
-    if arm.take() {
+    let taken = without_wire_or_panic(group.waiter.get(), || arm.take());
+    if taken == Some(true) {
         group.winner.set(arm.head.index.get());
         group.unlink();
     }

@@ -67,6 +67,6 @@ mod wakeup;
 
 pub use any::{Either, try_any, try_fair, wait, wait_any, wait_fair, wait_two};
 pub use arm::{Arm, On, on};
-pub use source::{NeverWaits, Source};
+pub use source::Source;
 pub use wakeup::Wakeup;
 pub use wire_core;

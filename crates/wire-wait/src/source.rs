@@ -14,9 +14,10 @@ static SOURCE: Kind = Kind::new("source");
 ///    something left. Being woken *is* taking: what is woken calls [`try_take`](Source::try_take)
 ///    before `wake_one` returns.
 /// 2. So `try_take` may run in any wire of the thread, in the middle of whatever made the source
-///    ready. It does nothing but take. If it tries to wait, that panics, since no wire is current
-///    meanwhile; if it panics, the one who made the source ready unwinds, and the wire that waits
-///    tries again itself.
+///    ready. It does nothing but take: if it says `None`, nothing has changed. If it tries to wait, that panics, since no
+///    wire is current meanwhile. If it panics, the one who made the source ready goes on, and the wire that waits tries again
+///    itself. Whom it takes for, [`outside::taker`](wire_core::outside::taker) says.
+/// 3. `queue` and `reason` are asked by the wire that waits, before it looks and links.
 ///
 /// A source that keeps to the first rule is never ready while somebody waits for it, hence fair.
 ///
@@ -62,33 +63,9 @@ pub trait Source {
     /// Where those stand who wait for the source.
     fn queue(&self) -> &WaitQueue;
 
-    /// That nothing this source does waits, where somebody has promised it; asking it takes less then.
-    fn never_waits(&self) -> Option<NeverWaits> {
-        None
-    }
-
     /// What reports say of a wire that waits for this source alone.
     fn reason(&self) -> Reason {
         Reason::on(&SOURCE, core::ptr::from_ref(self).cast::<()>())
-    }
-}
-
-/// The promise that a [`Source`] does not wait when it is asked, nor run code that might.
-///
-/// Without it the source is asked as in a thread without wires, so that an attempt panics.
-#[derive(Debug)]
-pub struct NeverWaits(());
-
-impl NeverWaits {
-    /// Promises it for the source that returns this.
-    ///
-    /// # Safety
-    ///
-    /// Its `try_take` and `queue` block no wire, start none and do not yield, in no way and whatever happens; and they
-    /// run no code that anybody else supplies, be it a destructor. Waking others does not count, as that does not
-    /// run them.
-    pub const unsafe fn promise() -> NeverWaits {
-        NeverWaits(())
     }
 }
 
@@ -103,11 +80,6 @@ impl<T> Source for JoinHandle<'_, T> {
 
     fn queue(&self) -> &WaitQueue {
         self.joiners()
-    }
-
-    fn never_waits(&self) -> Option<NeverWaits> {
-        // SAFETY: both look at the wire, and that is all.
-        Some(unsafe { NeverWaits::promise() })
     }
 
     fn reason(&self) -> Reason {

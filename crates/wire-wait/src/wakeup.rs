@@ -5,7 +5,7 @@ use core::fmt;
 
 use wire_core::{Interrupt, Kind, Reason, WaitQueue};
 
-use crate::source::{NeverWaits, Source};
+use crate::source::Source;
 
 static WAKEUP: Kind = Kind::new("wake-up");
 
@@ -99,11 +99,6 @@ impl Source for Wakeup {
 
     fn queue(&self) -> &WaitQueue {
         &self.waiting
-    }
-
-    fn never_waits(&self) -> Option<NeverWaits> {
-        // SAFETY: both look at the wake-up, and that is all.
-        Some(unsafe { NeverWaits::promise() })
     }
 
     fn reason(&self) -> Reason {

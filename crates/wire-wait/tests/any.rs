@@ -208,7 +208,7 @@ impl Source for Foul {
 }
 
 #[test]
-fn a_source_that_panics_or_waits_hurts_who_made_it_ready_and_nobody_else() {
+fn a_source_that_panics_or_waits_hurts_nobody_else() {
     for fault in [
         || panic!("as told"),
         || wire_core::suspend().unwrap(),
@@ -222,7 +222,7 @@ fn a_source_that_panics_or_waits_hurts_who_made_it_ready_and_nobody_else() {
         run(|| {
             let waiting = spawn("waiting", || wait(foul));
             settle();
-            assert!(catch_unwind(AssertUnwindSafe(|| foul.inner.add(1))).is_err());
+            foul.inner.add(1);
             // The one that waits was told to look itself.
             assert_eq!(waiting.join().unwrap(), Ok(1));
             // And this wire is a wire again.

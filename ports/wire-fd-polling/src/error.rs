@@ -19,7 +19,7 @@ pub fn interrupt_to_io(interrupt: Interrupt) -> io::Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RegisterError {
-    /// Epoll does not take this kind of descriptor: it is a regular file or a directory.
+    /// Such a descriptor is always ready: it is a regular file or a directory.
     NotPollable,
     /// The number is beyond the table.
     TooLarge {
@@ -70,7 +70,7 @@ impl fmt::Display for RegisterError {
                 "this thread watches the descriptor already: share that `Watch`, or duplicate the descriptor",
             ),
             RegisterError::Os(Errno::ENOSPC) => f.write_str(
-                "as many descriptors are watched as the user may: raise /proc/sys/fs/epoll/max_user_watches",
+                "as many descriptors are watched as the user may: watch fewer, or raise the limit of the system",
             ),
             RegisterError::Os(Errno::EMFILE) => f.write_str(
                 "the process has as many open files as it may: raise the limit (`ulimit -n`), or close some",

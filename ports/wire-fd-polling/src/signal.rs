@@ -5,16 +5,19 @@
 //!   wire:  Signals ──► Slot ──► wait until the pipe can be read ◄───────────────────────────────┘
 //! ```
 //!
-//! The handler may run while a slot changes hands, so slots and their pipes are never given back,
-//! only used again; there are as many as there were ever sets of signals at once.
+//! A handler may be at work, on another thread, while a set comes or goes. So slots are never given back, only
+//! used again; there are as many as there were ever sets at once. A slot's pipe is closed with its set, but
+//! only when no handler can be about to write to it: the number may be another file's in the next moment.
 
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, PipeReader, PipeWriter, Read};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -33,13 +36,19 @@ static SIGNAL: Kind = Kind::new("signal");
 /// One more than the highest number of a signal that has a name.
 const SIGNALS: usize = 32;
 
+/// How often a pipe that is to be closed looks whether a handler is at work for it, with a turn of the system's
+/// scheduler in between. Handlers take a microsecond, unless another signal's goes on inside of one.
+const LOOKS: u32 = 10_000;
+
 /// Where a set of signals is received.
 struct Slot {
     /// By number, one bit each.
     wanted: AtomicU32,
     taken: AtomicBool,
-    reader: PipeReader,
-    writer: PipeWriter,
+    /// How many handlers are between looking at `wanted` and having written.
+    busy: AtomicU32,
+    /// The end of the pipe to write to; good while something is wanted or somebody busy.
+    writer: AtomicI32,
     /// The slot made before this one.
     next: AtomicPtr<Slot>,
 }
@@ -80,12 +89,15 @@ thread_local! {
 extern "C" fn handler(signal: libc::c_int) {
     let before = Errno::last_raw();
     for slot in slots() {
-        if slot.wanted.load(Ordering::Relaxed) & bit(signal) != 0 {
-            let number = signal as u8;
+        // Both in one order with those of `is_quiet`: either it sees us busy, or we see nothing wanted.
+        slot.busy.fetch_add(1, Ordering::SeqCst);
+        if slot.wanted.load(Ordering::SeqCst) & bit(signal) != 0 {
+            let (pipe, number) = (slot.writer.load(Ordering::Relaxed), signal as u8);
             // One that is full has enough to tell of already.
-            // SAFETY: slots and their pipes stay; the byte lives here. `write` may be called here.
-            unsafe { libc::write(slot.writer.as_raw_fd(), (&raw const number).cast(), 1) };
+            // SAFETY: the pipe stays while we are busy; the byte lives here. `write` may be called here.
+            unsafe { libc::write(pipe, (&raw const number).cast(), 1) };
         }
+        slot.busy.fetch_sub(1, Ordering::Release);
     }
     Errno::set_raw(before);
 }
@@ -104,22 +116,15 @@ fn slots() -> impl Iterator<Item = &'static Slot> {
 
 impl Slot {
     /// One that nobody uses, or a new one.
-    fn take() -> Result<&'static Slot, Errno> {
-        let idle = slots().find(|slot| !slot.taken.swap(true, Ordering::Acquire));
-        if let Some(slot) = idle {
-            // What its last user has not read.
-            while (&slot.reader).read(&mut [0; 64]).is_ok_and(|n| n > 0) {}
-            return Ok(slot);
-        }
-        let (reader, writer) = io::pipe().map_err(errno)?;
-        for end in [reader.as_fd(), writer.as_fd()] {
-            nonblocking(end)?;
+    fn take() -> &'static Slot {
+        if let Some(idle) = slots().find(|slot| !slot.taken.swap(true, Ordering::Acquire)) {
+            return idle;
         }
         let slot = Box::leak(Box::new(Slot {
             wanted: AtomicU32::new(0),
             taken: AtomicBool::new(true),
-            reader,
-            writer,
+            busy: AtomicU32::new(0),
+            writer: AtomicI32::new(-1),
             next: AtomicPtr::new(SLOTS.load(Ordering::Relaxed)),
         }));
         while let Err(newer) = SLOTS.compare_exchange(
@@ -130,7 +135,19 @@ impl Slot {
         ) {
             slot.next.store(newer, Ordering::Relaxed);
         }
-        Ok(slot)
+        slot
+    }
+
+    /// Wants nothing any more. `false` if a handler would still write to the pipe, for all one knows.
+    fn is_quiet(&self) -> bool {
+        self.wanted.store(0, Ordering::SeqCst);
+        let quiet = || self.busy.load(Ordering::SeqCst) == 0;
+        (0..LOOKS).any(|_| {
+            quiet() || {
+                thread::yield_now();
+                false
+            }
+        })
     }
 }
 
@@ -185,12 +202,48 @@ fn uninstall(signal: Signal) {
     }
 }
 
-/// A slot's pipe, to be waited for.
-struct Pipe(&'static Slot);
+/// A slot and its pipe, to be waited for.
+struct Pipe {
+    slot: &'static Slot,
+    reader: ManuallyDrop<PipeReader>,
+    writer: ManuallyDrop<PipeWriter>,
+}
+
+impl Pipe {
+    fn open() -> Result<Pipe, Errno> {
+        let (reader, writer) = io::pipe().map_err(errno)?;
+        for end in [reader.as_fd(), writer.as_fd()] {
+            nonblocking(end)?;
+        }
+        let slot = Slot::take();
+        // Handlers see it by what is wanted, which comes later.
+        slot.writer.store(writer.as_raw_fd(), Ordering::Relaxed);
+        Ok(Pipe {
+            slot,
+            reader: ManuallyDrop::new(reader),
+            writer: ManuallyDrop::new(writer),
+        })
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        // If not, both stay for good. Better than that a handler wrote to a file of somebody else, or died of
+        // a pipe that nobody reads.
+        if self.slot.is_quiet() {
+            // SAFETY: not used again, by us or by a handler.
+            unsafe {
+                ManuallyDrop::drop(&mut self.writer);
+                ManuallyDrop::drop(&mut self.reader);
+            }
+            self.slot.taken.store(false, Ordering::Release);
+        }
+    }
+}
 
 impl AsFd for Pipe {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.reader.as_fd()
+        self.reader.as_fd()
     }
 }
 
@@ -230,10 +283,8 @@ impl Signals {
     /// See [`RegisterError`]. `EINVAL` for those that cannot be received: SIGKILL and SIGSTOP, and
     /// SIGSEGV, SIGBUS, SIGFPE and SIGILL, which belong to the instruction that caused them.
     pub fn new(signals: &[Signal]) -> Result<Signals, RegisterError> {
-        let slot = Slot::take()?;
-        let fd = Watch::new_nonblocking(Pipe(slot)).inspect_err(|_| {
-            slot.taken.store(false, Ordering::Release);
-        })?;
+        let fd = Watch::new_nonblocking(Pipe::open()?)?;
+        let slot = fd.get_ref().slot;
         // What it has when something fails is given back.
         let mut this = Signals {
             fd,
@@ -242,7 +293,7 @@ impl Signals {
         let mask = SigSet::thread_get_mask()?;
         for signal in &signals.iter().copied().collect::<SigSet>() {
             slot.wanted
-                .fetch_or(bit(signal as libc::c_int), Ordering::Relaxed);
+                .fetch_or(bit(signal as libc::c_int), Ordering::SeqCst);
             install(signal)?;
             this.set.add(signal);
             MASKED.with(|masked| {
@@ -265,21 +316,14 @@ impl Signals {
     ///
     /// As for [`Watch::readable`].
     pub fn wait(&self) -> io::Result<Signal> {
-        self.fd.read_with(|pipe| self.next(pipe))
+        self.fd.read_with(next)
     }
+}
 
-    fn next(&self, pipe: &Pipe) -> io::Result<Signal> {
-        loop {
-            let mut number = [0];
-            (&pipe.0.reader).read_exact(&mut number)?;
-            // The handler may have been at work for the last user of the pipe.
-            if let Ok(signal) = Signal::try_from(libc::c_int::from(number[0]))
-                && self.set.contains(signal)
-            {
-                return Ok(signal);
-            }
-        }
-    }
+fn next(pipe: &Pipe) -> io::Result<Signal> {
+    let mut number = [0];
+    (&*pipe.reader).read_exact(&mut number)?;
+    Signal::try_from(libc::c_int::from(number[0])).map_err(io::Error::from)
 }
 
 /// The next signal; an error as [`Signals::wait`] has it.
@@ -287,7 +331,7 @@ impl Source for Signals {
     type Item = io::Result<Signal>;
 
     fn try_take(&self) -> Option<io::Result<Signal>> {
-        self.fd.try_read_with(|pipe| self.next(pipe))
+        self.fd.try_read_with(next)
     }
 
     fn queue(&self) -> &WaitQueue {
@@ -302,8 +346,6 @@ impl Source for Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        let slot = self.fd.get_ref().0;
-        slot.wanted.store(0, Ordering::Relaxed);
         let mut blocked = SigSet::empty();
         for signal in &self.set {
             uninstall(signal);
@@ -319,8 +361,6 @@ impl Drop for Signals {
         }
         // It can only fail for an invalid set.
         let _ = blocked.thread_block();
-        // For another thread from now on, or this one once `fd` is gone, which is next.
-        slot.taken.store(false, Ordering::Release);
     }
 }
 

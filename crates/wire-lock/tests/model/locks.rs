@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use wire_core::Interrupt;
 use wire_lock::{Lock, LockGuard, Mutex, MutexGuard};
-use wire_wait::{Source, on, wait_any};
+use wire_wait::{on, wait_any};
 
 use crate::common::Rng;
 use crate::common::model::{Model, PUPPETS, Stage};
@@ -24,8 +24,6 @@ pub(crate) enum Op {
     /// By dropping the guard in an unwinding.
     ReleaseByPanic(usize),
     WaitClear(usize),
-    /// Wakes who waits for it, though it is not free.
-    Nudge(usize),
 }
 
 #[derive(Debug, PartialEq)]
@@ -51,9 +49,9 @@ pub(crate) trait Locks: 'static {
     /// How often it was had before.
     fn count(real: &'static Self::Real, grip: &mut Self::Grip, index: usize) -> u32;
     fn wait_clear(real: &Self::Real, index: usize) -> Result<(), Interrupt>;
-    fn nudge(real: &Self::Real, index: usize);
     fn is_held(real: &Self::Real, index: usize) -> bool;
-    fn is_awaited(real: &Self::Real, index: usize) -> bool;
+    /// Whether somebody waits, if it tells.
+    fn is_awaited(real: &Self::Real, index: usize) -> Option<bool>;
 }
 
 pub(crate) struct Bare;
@@ -103,14 +101,11 @@ impl Locks for Bare {
     fn wait_clear(real: &BareReal, index: usize) -> Result<(), Interrupt> {
         real.locks[index].wait_clear()
     }
-    fn nudge(real: &BareReal, index: usize) {
-        (&real.locks[index]).queue().wake_one();
-    }
     fn is_held(real: &BareReal, index: usize) -> bool {
         real.locks[index].is_held()
     }
-    fn is_awaited(real: &BareReal, index: usize) -> bool {
-        !(&real.locks[index]).queue().is_empty()
+    fn is_awaited(real: &BareReal, index: usize) -> Option<bool> {
+        Some(format!("{:?}", real.locks[index]).contains("awaited: true"))
     }
 }
 
@@ -144,14 +139,11 @@ impl Locks for WithData {
     fn wait_clear(real: &Mutexes, index: usize) -> Result<(), Interrupt> {
         real[index].wait_clear()
     }
-    fn nudge(real: &Mutexes, index: usize) {
-        (&real[index]).queue().wake_one();
-    }
     fn is_held(real: &Mutexes, index: usize) -> bool {
         real[index].is_locked()
     }
-    fn is_awaited(real: &Mutexes, index: usize) -> bool {
-        !(&real[index]).queue().is_empty()
+    fn is_awaited(_real: &Mutexes, _index: usize) -> Option<bool> {
+        None
     }
 }
 
@@ -249,8 +241,7 @@ impl<L: Locks> Model for Plain<L> {
             12..16 => Op::Any(index),
             16..26 => Op::Release(index),
             26 => Op::ReleaseByPanic(index),
-            27..30 => Op::WaitClear(index),
-            _ => Op::Nudge(index),
+            _ => Op::WaitClear(index),
         }
     }
 
@@ -294,10 +285,6 @@ impl<L: Locks> Model for Plain<L> {
                 Ok(()) => return Outcome::Clear,
                 Err(why) => Err(why),
             },
-            Op::Nudge(index) => {
-                L::nudge(real, index);
-                return Outcome::Done;
-            }
         };
         match had {
             Ok((index, mut grip)) => {
@@ -342,12 +329,6 @@ impl<L: Locks> Model for Plain<L> {
                 self.doing[who] = Doing::Clears(index);
                 self.clear(who, index)
             }
-            Op::Nudge(index) => {
-                if let Some(next) = self.waiting[index].pop_front() {
-                    stage.wake(next);
-                }
-                Some(Outcome::Done)
-            }
         }
     }
 
@@ -379,8 +360,9 @@ impl<L: Locks> Model for Plain<L> {
     fn compare(&self, real: &L::Real, over: bool) {
         for index in 0..2 {
             assert_eq!(L::is_held(real, index), self.holders[index].is_some());
-            assert_eq!(L::is_awaited(real, index), !self.waiting[index].is_empty());
-            assert!(!over || !(L::is_held(real, index) || L::is_awaited(real, index)));
+            let awaited = !self.waiting[index].is_empty();
+            assert_eq!(L::is_awaited(real, index).unwrap_or(awaited), awaited);
+            assert!(!over || !(L::is_held(real, index) || awaited));
         }
     }
 }

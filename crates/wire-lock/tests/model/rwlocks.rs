@@ -61,15 +61,12 @@ enum Wants {
     ToWrite,
 }
 
-/// All come to a gate, one by one. Who wants to write keeps it closed, and waits there for the readers to go.
+/// All come in their order; nobody passes who waits.
 #[derive(Default)]
 pub(crate) struct Plain {
-    at_gate: Option<usize>,
-    /// That one waits for the readers to go.
-    drains: bool,
-    waiting: VecDeque<usize>,
-    wants: [Option<Wants>; PUPPETS],
+    waiting: VecDeque<(usize, Wants)>,
     reads: [usize; PUPPETS],
+    writer: Option<usize>,
     written: u32,
 }
 
@@ -79,56 +76,53 @@ impl Plain {
     }
 
     fn writes(&self, who: usize) -> bool {
-        self.at_gate == Some(who) && self.wants[who].is_none()
+        self.writer == Some(who)
     }
 
-    fn come(&mut self, who: usize, wants: Wants, stage: &mut Stage<Self>) -> Option<Outcome> {
-        self.wants[who] = Some(wants);
-        if self.at_gate.is_some() {
-            self.waiting.push_back(who);
-            return None;
+    fn is_free_for(&self, wants: Wants) -> bool {
+        self.writer.is_none() && (wants == Wants::ToRead || self.readers() == 0)
+    }
+
+    fn come(&mut self, who: usize, wants: Wants) -> Option<Outcome> {
+        if self.waiting.is_empty() && self.is_free_for(wants) {
+            return Some(self.enter(who, wants));
         }
-        self.at_gate = Some(who);
-        self.enter(who, stage)
+        self.waiting.push_back((who, wants));
+        None
     }
 
-    /// What the one at the gate does.
-    fn enter(&mut self, who: usize, stage: &mut Stage<Self>) -> Option<Outcome> {
-        if self.wants[who] == Some(Wants::ToRead) {
-            self.wants[who] = None;
+    fn enter(&mut self, who: usize, wants: Wants) -> Outcome {
+        if wants == Wants::ToRead {
             self.reads[who] += 1;
-            self.leave_gate(stage);
-            return Some(Outcome::Reads(self.written));
+            return Outcome::Reads(self.written);
         }
-        self.drains = self.readers() > 0;
-        if self.drains {
-            return None;
-        }
-        self.wants[who] = None;
+        self.writer = Some(who);
         self.written += 1;
-        Some(Outcome::Writes(self.written))
+        Outcome::Writes(self.written)
     }
 
-    fn leave_gate(&mut self, stage: &mut Stage<Self>) {
-        self.at_gate = self.waiting.pop_front();
-        if let Some(next) = self.at_gate {
-            stage.wake(next);
+    /// Lets in who waits, as long as the first may.
+    fn let_in(&mut self, stage: &mut Stage<Self>) {
+        while let Some(&(next, wants)) = self.waiting.front()
+            && self.is_free_for(wants)
+        {
+            self.waiting.pop_front();
+            let outcome = self.enter(next, wants);
+            stage.serve(next, outcome);
         }
     }
 
     fn drop_read(&mut self, who: usize, stage: &mut Stage<Self>) {
-        if self.reads[who] == 0 {
-            return;
-        }
-        self.reads[who] -= 1;
-        if self.readers() == 0 && std::mem::take(&mut self.drains) {
-            stage.wake(self.at_gate.expect("one waits at the gate"));
+        if self.reads[who] > 0 {
+            self.reads[who] -= 1;
+            self.let_in(stage);
         }
     }
 
     fn drop_write(&mut self, who: usize, stage: &mut Stage<Self>) {
         if self.writes(who) {
-            self.leave_gate(stage);
+            self.writer = None;
+            self.let_in(stage);
         }
     }
 
@@ -216,11 +210,13 @@ impl Model for Plain {
                     false => Outcome::Skipped,
                 });
             }
-            Op::Read => return self.come(who, Wants::ToRead, stage),
-            Op::Write => return self.come(who, Wants::ToWrite, stage),
-            Op::TryRead if self.at_gate.is_none() => return self.come(who, Wants::ToRead, stage),
-            Op::TryWrite if self.at_gate.is_none() && self.readers() == 0 => {
-                return self.come(who, Wants::ToWrite, stage);
+            Op::Read => return self.come(who, Wants::ToRead),
+            Op::Write => return self.come(who, Wants::ToWrite),
+            Op::TryRead if self.waiting.is_empty() && self.is_free_for(Wants::ToRead) => {
+                return self.come(who, Wants::ToRead);
+            }
+            Op::TryWrite if self.waiting.is_empty() && self.is_free_for(Wants::ToWrite) => {
+                return self.come(who, Wants::ToWrite);
             }
             Op::TryRead | Op::TryWrite => return Some(Outcome::HasNot),
             Op::DropRead => self.drop_read(who, stage),
@@ -230,8 +226,8 @@ impl Model for Plain {
         Some(Outcome::Done)
     }
 
-    fn woken(&mut self, who: usize, stage: &mut Stage<Self>) -> Option<Outcome> {
-        self.enter(who, stage)
+    fn woken(&mut self, who: usize, _stage: &mut Stage<Self>) -> Option<Outcome> {
+        unreachable!("{who} is served, never woken to look")
     }
 
     fn interrupted(
@@ -240,12 +236,8 @@ impl Model for Plain {
         why: Interrupt,
         stage: &mut Stage<Self>,
     ) -> Option<Outcome> {
-        self.wants[who] = None;
-        self.waiting.retain(|&other| other != who);
-        if self.at_gate == Some(who) {
-            self.drains = false;
-            self.leave_gate(stage);
-        }
+        self.waiting.retain(|&(other, _)| other != who);
+        self.let_in(stage);
         Some(Outcome::Interrupted(why))
     }
 
@@ -254,10 +246,13 @@ impl Model for Plain {
     }
 
     fn compare(&self, real: &RwLock<u32>, over: bool) {
-        let reads = real.try_read().map(|guard| *guard);
-        // Dropping the guard here wakes nobody: who waits for readers to go holds the gate.
-        let expected = self.at_gate.is_none().then_some(self.written);
-        assert_eq!(reads, expected);
+        let reads = match self.waiting.is_empty() {
+            // Dropping the guard lets nobody in.
+            true => real.try_read().map(|guard| *guard),
+            false => None,
+        };
+        let free = self.waiting.is_empty() && self.writer.is_none();
+        assert_eq!(reads, free.then_some(self.written));
         if over {
             assert!(real.try_write().is_some() && self.waiting.is_empty());
         }

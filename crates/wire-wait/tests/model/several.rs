@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use wire_core::{Interrupt, WaitQueue};
-use wire_wait::{NeverWaits, Source, Wakeup, on, try_any, wait_any, wait_fair};
+use wire_wait::{Source, Wakeup, on, try_any, wait_any, wait_fair};
 
 use crate::common::Rng;
 use crate::common::model::{Model, PUPPETS, Stage};
@@ -84,9 +84,6 @@ impl Source for Numbered {
     }
     fn queue(&self) -> &WaitQueue {
         self.0.queue()
-    }
-    fn never_waits(&self) -> Option<NeverWaits> {
-        self.0.never_waits()
     }
 }
 
