@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use wire_core::{Interrupt, Kind, Reason, WaitQueue};
 use wire_lock::OnceCell;
+use wire_wait::{Source, on, wait_any};
 
 use crate::common::Rng;
 use crate::common::model::{Model, PUPPETS, Stage};
@@ -28,6 +29,10 @@ pub(crate) enum Op {
     Init(usize, How, u32),
     Get(usize),
     Set(usize, u32),
+    /// For the value, without making it.
+    Wait(usize),
+    /// For that of either, this one first.
+    Any(usize),
     /// Lets the one go on that waits longest while it makes a value.
     LetGo,
 }
@@ -67,6 +72,7 @@ struct Cell {
     value: Option<u32>,
     maker: Option<usize>,
     waiting: VecDeque<usize>,
+    watching: VecDeque<usize>,
 }
 
 #[derive(Default)]
@@ -117,6 +123,7 @@ impl Plain {
             Ok(value) => {
                 cell.value = Some(value);
                 cell.waiting.drain(..).for_each(|next| stage.wake(next));
+                self.tell_watchers(index, stage);
                 Outcome::Value(value)
             }
             Err(outcome) => {
@@ -125,6 +132,32 @@ impl Plain {
                 outcome
             }
         })
+    }
+
+    fn tell_watchers(&mut self, index: usize, stage: &mut Stage<Self>) {
+        while let (Some(value), Some(&who)) =
+            (self.cells[index].value, self.cells[index].watching.front())
+        {
+            self.forget(who);
+            stage.serve(who, Outcome::Value(value));
+        }
+    }
+
+    fn watch(&mut self, who: usize, order: &[usize]) -> Option<Outcome> {
+        let value = order.iter().find_map(|&index| self.cells[index].value);
+        if value.is_none() {
+            for &index in order {
+                self.cells[index].watching.push_back(who);
+            }
+        }
+        value.map(Outcome::Value)
+    }
+
+    fn forget(&mut self, who: usize) {
+        for cell in &mut self.cells {
+            cell.waiting.retain(|&other| other != who);
+            cell.watching.retain(|&other| other != who);
+        }
     }
 
     /// The wait in the middle of making ended so.
@@ -155,18 +188,21 @@ impl Model for Plain {
         let index = rng.below(CELLS);
         match rng.below(32) {
             0 => Op::Init(index, How::AtOnce, nth),
-            1..4 => Op::Init(index, How::Fails, nth),
-            4..6 => Op::Init(index, How::Panics, nth),
-            6..10 => Op::Init(index, How::Waits, nth),
-            10..20 => Op::Init(index, How::WaitsAndFails, nth),
-            20 | 21 => Op::Get(index),
-            22 => Op::Set(index, nth),
+            1 | 2 => Op::Init(index, How::Fails, nth),
+            3 => Op::Init(index, How::Panics, nth),
+            4..9 => Op::Init(index, How::Waits, nth),
+            9..16 => Op::Init(index, How::WaitsAndFails, nth),
+            16 => Op::Get(index),
+            17 => Op::Set(index, nth),
+            18..21 => Op::Wait(index),
+            21..24 => Op::Any(index),
             _ => Op::LetGo,
         }
     }
 
     fn simpler(op: Op) -> Vec<Op> {
         match op {
+            Op::Any(index) => vec![Op::Wait(index)],
             Op::Init(index, how, value) if how != How::AtOnce => {
                 vec![Op::Init(index, How::AtOnce, value)]
             }
@@ -187,6 +223,14 @@ impl Model for Plain {
             }
             Op::Get(index) => Outcome::Got(real.cells[index].get().copied()),
             Op::Set(index, value) => Outcome::Set(real.cells[index].set(value).is_ok()),
+            Op::Wait(index) => real.cells[index]
+                .wait()
+                .map_or_else(Outcome::Interrupted, |&value| Outcome::Value(value)),
+            Op::Any(first) => {
+                let sources = [&real.cells[first], &real.cells[(first + 1) % CELLS]];
+                let [a, b] = [&sources[0], &sources[1]].map(|cell| on(cell, |&value| value));
+                wait_any(&[&a, &b]).map_or_else(Outcome::Interrupted, Outcome::Value)
+            }
             Op::LetGo => {
                 real.inside.wake_one();
                 Outcome::Done
@@ -206,9 +250,12 @@ impl Model for Plain {
                 let sets = cell.value.is_none() && cell.maker.is_none();
                 if sets {
                     cell.value = Some(value);
+                    self.tell_watchers(index, stage);
                 }
                 Some(Outcome::Set(sets))
             }
+            Op::Wait(index) => self.watch(who, &[index]),
+            Op::Any(first) => self.watch(who, &[first, (first + 1) % CELLS]),
             Op::LetGo => {
                 if let Some(next) = self.inside.pop_front() {
                     stage.wake(next);
@@ -235,16 +282,16 @@ impl Model for Plain {
             self.inside.retain(|&other| other != who);
             return self.waited(who, Err(why), stage);
         }
-        for cell in &mut self.cells {
-            cell.waiting.retain(|&other| other != who);
-        }
+        self.forget(who);
         Some(Outcome::Interrupted(why))
     }
 
     fn compare(&self, real: &Real, over: bool) {
         for (real, cell) in real.cells.iter().zip(&self.cells) {
             assert_eq!(real.get().copied(), cell.value);
+            assert_eq!((&real).queue().is_empty(), cell.watching.is_empty());
             assert!(!over || (cell.maker.is_none() && cell.waiting.is_empty()));
+            assert!(!over || cell.watching.is_empty());
         }
         assert_eq!(real.inside.is_empty(), self.inside.is_empty());
     }

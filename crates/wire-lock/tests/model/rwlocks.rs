@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use wire_core::Interrupt;
 use wire_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use wire_wait::{Source, Wakeup, on, wait_any};
 
 use crate::common::Rng;
 use crate::common::model::{Model, PUPPETS, Stage};
@@ -12,11 +13,17 @@ use crate::common::model::{Model, PUPPETS, Stage};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Op {
     Read,
+    /// Or the wake-up, if that comes first.
+    ReadOr,
     TryRead,
     Write,
     TryWrite,
     DropRead,
     DropWrite,
+    /// From writing to reading.
+    Downgrade,
+    Resume,
+    Reset,
     /// By dropping all guards in an unwinding.
     DropByPanic,
 }
@@ -27,10 +34,17 @@ pub(crate) enum Outcome {
     Reads(u32),
     Writes(u32),
     HasNot,
+    Woken,
     Interrupted(Interrupt),
     Done,
     /// What would panic: waiting for oneself.
     Skipped,
+}
+
+#[derive(Default)]
+pub(crate) struct Real {
+    lock: RwLock<u32>,
+    wakeup: Wakeup,
 }
 
 /// Dropped in this order.
@@ -65,6 +79,9 @@ enum Wants {
 #[derive(Default)]
 pub(crate) struct Plain {
     waiting: VecDeque<(usize, Wants)>,
+    /// Those of them that a wake-up would do for as well.
+    to_wake: VecDeque<usize>,
+    triggered: bool,
     reads: [usize; PUPPETS],
     writer: Option<usize>,
     written: u32,
@@ -106,10 +123,15 @@ impl Plain {
         while let Some(&(next, wants)) = self.waiting.front()
             && self.is_free_for(wants)
         {
-            self.waiting.pop_front();
+            self.forget(next);
             let outcome = self.enter(next, wants);
             stage.serve(next, outcome);
         }
+    }
+
+    fn forget(&mut self, who: usize) {
+        self.waiting.retain(|&(other, _)| other != who);
+        self.to_wake.retain(|&other| other != who);
     }
 
     fn drop_read(&mut self, who: usize, stage: &mut Stage<Self>) {
@@ -135,53 +157,81 @@ impl Plain {
 }
 
 impl Model for Plain {
-    type Real = RwLock<u32>;
+    type Real = Real;
     type Held = Held;
     type Op = Op;
     type Outcome = Outcome;
 
     fn random(rng: &mut Rng, _nth: u32) -> Op {
-        match rng.below(24) {
-            0..6 => Op::Read,
+        match rng.below(28) {
+            0..4 => Op::Read,
+            4 | 5 => Op::ReadOr,
             6..8 => Op::TryRead,
             8..12 => Op::Write,
             12 | 13 => Op::TryWrite,
             14..19 => Op::DropRead,
             19..23 => Op::DropWrite,
+            23 => Op::Downgrade,
+            24 => Op::Resume,
+            25 | 26 => Op::Reset,
             _ => Op::DropByPanic,
         }
     }
 
     fn simpler(op: Op) -> Vec<Op> {
         match op {
-            Op::TryRead => vec![Op::Read],
+            Op::TryRead | Op::ReadOr => vec![Op::Read],
+            Op::Downgrade => vec![Op::DropWrite],
             Op::TryWrite => vec![Op::Write],
             Op::DropByPanic => vec![Op::DropRead, Op::DropWrite],
             _ => vec![],
         }
     }
 
-    fn act(real: &'static RwLock<u32>, held: &mut Held, op: Op) -> Outcome {
+    fn act(real: &'static Real, held: &mut Held, op: Op) -> Outcome {
+        let lock = &real.lock;
         match op {
             Op::Read | Op::Write if held.write.is_some() && !std::thread::panicking() => {
                 Outcome::Skipped
             }
-            Op::Read => match real.read() {
+            Op::Read => match lock.read() {
                 Ok(guard) => held.reads(guard),
                 Err(why) => Outcome::Interrupted(why),
             },
-            Op::TryRead => match real.try_read() {
+            Op::TryRead => match lock.try_read() {
                 Some(guard) => held.reads(guard),
                 None => Outcome::HasNot,
             },
-            Op::Write => match real.write() {
+            Op::Write => match lock.write() {
                 Ok(guard) => held.writes(guard),
                 Err(why) => Outcome::Interrupted(why),
             },
-            Op::TryWrite => match real.try_write() {
+            Op::TryWrite => match lock.try_write() {
                 Some(guard) => held.writes(guard),
                 None => Outcome::HasNot,
             },
+            Op::ReadOr => {
+                let reading = lock.reading();
+                let read = on(&reading, Some);
+                let woken = on(&real.wakeup, |()| None);
+                match wait_any(&[&read, &woken]) {
+                    Ok(Some(guard)) => held.reads(guard),
+                    Ok(None) => Outcome::Woken,
+                    Err(why) => Outcome::Interrupted(why),
+                }
+            }
+            Op::Downgrade => match held.write.take() {
+                Some(guard) => held.reads(RwLockWriteGuard::downgrade(guard)),
+                None => Outcome::HasNot,
+            },
+            Op::Resume => {
+                real.wakeup.resume();
+                Outcome::Done
+            }
+            Op::Reset => {
+                real.wakeup.reset();
+                Outcome::Done
+            }
             Op::DropRead => {
                 held.reads.pop();
                 Outcome::Done
@@ -219,6 +269,32 @@ impl Model for Plain {
                 return self.come(who, Wants::ToWrite);
             }
             Op::TryRead | Op::TryWrite => return Some(Outcome::HasNot),
+            Op::ReadOr => {
+                let outcome = self.come(who, Wants::ToRead);
+                if outcome.is_none() && self.triggered {
+                    self.forget(who);
+                    return Some(Outcome::Woken);
+                }
+                if outcome.is_none() {
+                    self.to_wake.push_back(who);
+                }
+                return outcome;
+            }
+            Op::Downgrade if self.writes(who) => {
+                self.writer = None;
+                let outcome = self.enter(who, Wants::ToRead);
+                self.let_in(stage);
+                return Some(outcome);
+            }
+            Op::Downgrade => return Some(Outcome::HasNot),
+            Op::Resume => {
+                self.triggered = true;
+                while let Some(&next) = self.to_wake.front() {
+                    self.forget(next);
+                    stage.serve(next, Outcome::Woken);
+                }
+            }
+            Op::Reset => self.triggered = false,
             Op::DropRead => self.drop_read(who, stage),
             Op::DropWrite => self.drop_write(who, stage),
             Op::DropByPanic => self.drop_all(who, stage),
@@ -236,7 +312,7 @@ impl Model for Plain {
         why: Interrupt,
         stage: &mut Stage<Self>,
     ) -> Option<Outcome> {
-        self.waiting.retain(|&(other, _)| other != who);
+        self.forget(who);
         self.let_in(stage);
         Some(Outcome::Interrupted(why))
     }
@@ -245,7 +321,9 @@ impl Model for Plain {
         self.drop_all(who, stage);
     }
 
-    fn compare(&self, real: &RwLock<u32>, over: bool) {
+    fn compare(&self, real: &Real, over: bool) {
+        assert_eq!(real.wakeup.queue().is_empty(), self.to_wake.is_empty());
+        let real = &real.lock;
         let reads = match self.waiting.is_empty() {
             // Dropping the guard lets nobody in.
             true => real.try_read().map(|guard| *guard),

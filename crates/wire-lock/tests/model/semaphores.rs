@@ -11,11 +11,12 @@ use crate::common::model::{Model, PUPPETS, Stage};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Op {
-    Acquire(usize),
-    /// Without a guard; nobody gives it back.
-    Take(usize),
-    TryAcquire(usize),
-    /// Of either, this one first.
+    /// So many.
+    Acquire(usize, usize),
+    /// Without a guard; nobody gives them back.
+    Take(usize, usize),
+    TryAcquire(usize, usize),
+    /// One of either, this one first.
     Any(usize),
     GiveBack(usize),
     Forget(usize),
@@ -24,7 +25,8 @@ pub(crate) enum Op {
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outcome {
-    Has(usize),
+    /// Of which, how many.
+    Has(usize, usize),
     HasNot,
     Interrupted(Interrupt),
     Done,
@@ -38,11 +40,18 @@ impl Default for Real {
     }
 }
 
+/// One in a line, with what it has had of what it wants.
+struct Waiter {
+    who: usize,
+    wants: usize,
+    has: usize,
+}
+
 pub(crate) struct Plain {
     left: [usize; 2],
-    waiting: [VecDeque<usize>; 2],
-    holds: [[usize; 2]; PUPPETS],
-    order: [Vec<usize>; PUPPETS],
+    lines: [VecDeque<Waiter>; 2],
+    /// As permits, oldest first.
+    holds: [[Vec<usize>; 2]; PUPPETS],
     keeps: [bool; PUPPETS],
 }
 
@@ -50,47 +59,66 @@ impl Default for Plain {
     fn default() -> Plain {
         Plain {
             left: [1, 0],
-            waiting: Default::default(),
+            lines: Default::default(),
             holds: Default::default(),
-            order: Default::default(),
             keeps: Default::default(),
         }
     }
 }
 
 impl Plain {
-    fn forget(&mut self, who: usize) {
-        for queue in &mut self.waiting {
-            queue.retain(|&other| other != who);
+    fn has(&mut self, who: usize, index: usize, count: usize) -> Outcome {
+        if self.keeps[who] {
+            self.holds[who][index].push(count);
         }
+        Outcome::Has(index, count)
     }
 
-    /// Takes from the first that has a permit left, or waits for all.
-    fn take(&mut self, who: usize) -> Option<Outcome> {
-        let order = self.order[who].clone();
-        if let Some(&index) = order.iter().find(|&&index| self.left[index] > 0) {
-            self.forget(who);
-            self.left[index] -= 1;
-            self.holds[who][index] += usize::from(self.keeps[who]);
-            return Some(Outcome::Has(index));
+    fn try_take(&mut self, who: usize, index: usize, count: usize) -> Option<Outcome> {
+        self.left[index] = self.left[index].checked_sub(count)?;
+        Some(self.has(who, index, count))
+    }
+
+    fn line_up(&mut self, who: usize, index: usize, wants: usize) {
+        self.lines[index].push_back(Waiter { who, wants, has: 0 });
+        // Nothing is left where somebody stands already.
+        let has = self.left[index].min(wants);
+        self.left[index] -= has;
+        if let Some(waiter) = self.lines[index].back_mut() {
+            waiter.has = has;
         }
-        for index in order {
-            if !self.waiting[index].contains(&who) {
-                self.waiting[index].push_back(who);
-            }
-        }
-        None
     }
 
     fn add(&mut self, index: usize, count: usize, stage: &mut Stage<Self>) {
         self.left[index] += count;
         while self.left[index] > 0
-            && let Some(&next) = self.waiting[index].front()
+            && let Some(first) = self.lines[index].front_mut()
         {
-            self.order[next] = vec![index];
-            let outcome = self.take(next);
-            stage.serve(next, outcome.expect("one is left"));
+            let given = self.left[index].min(first.wants - first.has);
+            first.has += given;
+            self.left[index] -= given;
+            if first.has == first.wants {
+                let (who, count) = (first.who, first.wants);
+                // What it had of others goes back: nothing, as only who wants one waits for several.
+                self.forget(who);
+                let outcome = self.has(who, index, count);
+                stage.serve(who, outcome);
+            }
         }
+    }
+
+    /// Takes one out of its lines; gives what it has had of each.
+    fn forget(&mut self, who: usize) -> [usize; 2] {
+        let mut had = [0; 2];
+        for (line, had) in self.lines.iter_mut().zip(&mut had) {
+            line.retain(|waiter| {
+                if waiter.who == who {
+                    *had = waiter.has;
+                }
+                waiter.who != who
+            });
+        }
+        had
     }
 }
 
@@ -102,20 +130,30 @@ impl Model for Plain {
 
     fn random(rng: &mut Rng, _nth: u32) -> Op {
         let index = rng.below(2);
+        let count = match rng.below(8) {
+            0 => 0,
+            1 => 3,
+            2 | 3 => 2,
+            _ => 1,
+        };
         match rng.below(24) {
-            0..7 => Op::Acquire(index),
-            7..9 => Op::Take(index),
-            9 | 10 => Op::TryAcquire(index),
+            0..7 => Op::Acquire(index, count),
+            7..9 => Op::Take(index, count),
+            9 | 10 => Op::TryAcquire(index, count),
             11..14 => Op::Any(index),
             14..18 => Op::GiveBack(index),
             18 => Op::Forget(index),
-            _ => Op::Add(index, rng.below(3)),
+            _ => Op::Add(index, rng.below(4)),
         }
     }
 
     fn simpler(op: Op) -> Vec<Op> {
         match op {
-            Op::Any(index) | Op::Take(index) | Op::TryAcquire(index) => vec![Op::Acquire(index)],
+            Op::Any(index) => vec![Op::Acquire(index, 1)],
+            Op::Take(index, count) | Op::TryAcquire(index, count) => {
+                vec![Op::Acquire(index, count)]
+            }
+            Op::Acquire(index, count) if count > 0 => vec![Op::Acquire(index, count - 1)],
             Op::Add(index, count) if count > 0 => vec![Op::Add(index, count - 1)],
             _ => vec![],
         }
@@ -123,8 +161,12 @@ impl Model for Plain {
 
     fn act(Real(real): &'static Real, held: &mut Self::Held, op: Op) -> Outcome {
         let had = match op {
-            Op::Acquire(index) => real[index].acquire().map(|permit| (index, permit)),
-            Op::TryAcquire(index) => match real[index].try_acquire() {
+            Op::Acquire(index, 1) => real[index].acquire().map(|permit| (index, permit)),
+            Op::Acquire(index, count) => {
+                let permit = real[index].acquire_many(count);
+                permit.map(|permit| (index, permit))
+            }
+            Op::TryAcquire(index, count) => match real[index].try_acquire_many(count) {
                 Some(permit) => Ok((index, permit)),
                 None => return Outcome::HasNot,
             },
@@ -133,8 +175,8 @@ impl Model for Plain {
                 let arm = |index| on(&sources[index], move |permit| (index, permit));
                 wait_any(&[&arm(first), &arm(1 - first)])
             }
-            Op::Take(index) => match real[index].take() {
-                Ok(()) => return Outcome::Has(index),
+            Op::Take(index, count) => match real[index].take_many(count) {
+                Ok(()) => return Outcome::Has(index, count),
                 Err(why) => Err(why),
             },
             Op::GiveBack(index) => {
@@ -155,63 +197,68 @@ impl Model for Plain {
         };
         match had {
             Ok((index, permit)) => {
+                let count = permit.count();
                 held[index].push(permit);
-                Outcome::Has(index)
+                Outcome::Has(index, count)
             }
             Err(why) => Outcome::Interrupted(why),
         }
     }
 
     fn begin(&mut self, who: usize, op: Op, stage: &mut Stage<Self>) -> Option<Outcome> {
-        self.keeps[who] = !matches!(op, Op::Take(_));
+        self.keeps[who] = !matches!(op, Op::Take(..));
         match op {
-            Op::Acquire(index) | Op::Take(index) => {
-                self.order[who] = vec![index];
-                return self.take(who);
+            Op::Acquire(index, count) | Op::Take(index, count) => {
+                let outcome = self.try_take(who, index, count);
+                if outcome.is_none() {
+                    self.line_up(who, index, count);
+                }
+                return outcome;
             }
             Op::Any(first) => {
-                self.order[who] = vec![first, 1 - first];
-                return self.take(who);
-            }
-            Op::TryAcquire(index) => {
-                self.order[who] = vec![index];
-                if self.left[index] == 0 {
-                    return Some(Outcome::HasNot);
+                let order = [first, 1 - first];
+                let outcome = order
+                    .into_iter()
+                    .find_map(|index| self.try_take(who, index, 1));
+                if outcome.is_none() {
+                    order
+                        .into_iter()
+                        .for_each(|index| self.line_up(who, index, 1));
                 }
-                return self.take(who);
+                return outcome;
+            }
+            Op::TryAcquire(index, count) => {
+                let outcome = self.try_take(who, index, count);
+                return outcome.or(Some(Outcome::HasNot));
             }
             Op::GiveBack(index) => {
-                if self.holds[who][index] > 0 {
-                    self.holds[who][index] -= 1;
-                    self.add(index, 1, stage);
+                if let Some(count) = self.holds[who][index].pop() {
+                    self.add(index, count, stage);
                 }
             }
-            Op::Forget(index) => {
-                self.holds[who][index] = self.holds[who][index].saturating_sub(1);
-            }
+            Op::Forget(index) => drop(self.holds[who][index].pop()),
             Op::Add(index, count) => self.add(index, count, stage),
         }
         Some(Outcome::Done)
-    }
-
-    fn woken(&mut self, who: usize, _stage: &mut Stage<Self>) -> Option<Outcome> {
-        self.take(who)
     }
 
     fn interrupted(
         &mut self,
         who: usize,
         why: Interrupt,
-        _stage: &mut Stage<Self>,
+        stage: &mut Stage<Self>,
     ) -> Option<Outcome> {
-        self.forget(who);
+        let had = self.forget(who);
+        for (index, had) in had.into_iter().enumerate() {
+            self.add(index, had, stage);
+        }
         Some(Outcome::Interrupted(why))
     }
 
     fn leave(&mut self, who: usize, stage: &mut Stage<Self>) {
         for index in 0..2 {
-            for _ in 0..std::mem::take(&mut self.holds[who][index]) {
-                self.add(index, 1, stage);
+            for count in std::mem::take(&mut self.holds[who][index]) {
+                self.add(index, count, stage);
             }
         }
     }
@@ -220,8 +267,8 @@ impl Model for Plain {
         for (index, real) in real.iter().enumerate() {
             assert_eq!(real.available(), self.left[index]);
             let awaited = format!("{real:?}").contains("awaited: true");
-            assert_eq!(awaited, !self.waiting[index].is_empty());
-            assert!(!over || self.waiting[index].is_empty());
+            assert_eq!(awaited, !self.lines[index].is_empty());
+            assert!(!over || self.lines[index].is_empty());
         }
     }
 }
