@@ -140,6 +140,12 @@ impl<const N: usize> Plain<N> {
                     return Some(number);
                 }
                 Doing::Several(arms) => {
+                    if N > 0 {
+                        // It looks for a receiver before it puts its message in: those who loiter there go on.
+                        for loiterer in std::mem::take(&mut self.channels[index].receivers) {
+                            stage.serve(loiterer, Outcome::Done);
+                        }
+                    }
                     self.forget(sender);
                     stage.serve(sender, Outcome::Sent(index));
                     return Some(number(arms, index));

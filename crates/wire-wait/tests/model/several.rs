@@ -204,16 +204,12 @@ impl Plain {
             return Outcome::Done;
         };
         match self.take(index) {
-            Some(Outcome::Panicked) => {
-                // It goes on, to ask once more itself.
-                stage.wake(who);
-                return Outcome::Panicked;
-            }
+            // It goes on, to ask once more itself.
+            Some(Outcome::Panicked) | None => stage.wake(who),
             Some(outcome) => {
                 self.forget(who);
                 stage.serve(who, outcome);
             }
-            None => stage.wake(who),
         }
         Outcome::Done
     }
@@ -287,9 +283,7 @@ impl Model for Plain {
             Op::Add(index, count) => {
                 self.end[index] += count;
                 while self.next[index] < self.end[index] && !self.waiting[index].is_empty() {
-                    if self.wake_one(index, stage) == Outcome::Panicked {
-                        return Some(Outcome::Panicked);
-                    }
+                    self.wake_one(index, stage);
                 }
             }
             Op::Nudge(index) => return Some(self.wake_one(index, stage)),
