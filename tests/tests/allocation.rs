@@ -115,7 +115,7 @@ fn waits_that_time_out() {
 fn every_wait_of_locks_and_the_like_timed_out() {
     wire::run(|| {
         let forms = forms::leak(forms::forms(|f| wire::spawn(f)));
-        for form in &*forms {
+        for form in forms {
             let allocations = count(20, || {
                 let waits = wire::spawn(|| wire::timeout(SHORT, || (form.wait)()));
                 assert!(waits.join().unwrap().unwrap().is_err());

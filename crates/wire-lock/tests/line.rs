@@ -100,7 +100,7 @@ fn one_that_gives_up_is_out_of_the_line_wherever_it_stood() {
 /// Whoever waits may be woken for other reasons, and anybody may wake the queue of a source.
 #[test]
 fn a_wake_up_without_the_lock_ends_no_wait_and_costs_nobody_the_lock() {
-    let (lock, wires) = (lock(), [(); 3].map(|()| &*leak(Wire::new())));
+    let (lock, wires) = (lock(), [(); 3].map(|()| leak(Wire::new())));
     run(|| {
         lock.take().unwrap();
         let waiting = wires.map(|wire| {

@@ -150,7 +150,7 @@ fn none_at_all_are_had_at_once_and_guards_give_back_what_they_are() {
 #[test]
 fn a_wake_up_without_permits_ends_no_wait_and_costs_nobody_a_permit() {
     let (semaphore, trace) = (semaphore(1), Trace::new());
-    let wires = [(); 3].map(|()| &*leak(Wire::new()));
+    let wires = [(); 3].map(|()| leak(Wire::new()));
     run(|| {
         let waiting = [2, 2, 1].map(|wanted| wanted).into_iter().zip(wires);
         let waiting: Vec<_> = waiting
