@@ -2,7 +2,7 @@
 #[path = "../../wire-wait/tests/common/mod.rs"]
 mod common;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use common::{leak, run_stuck, settle, spawn};
@@ -162,6 +162,34 @@ fn nobody_comes_in_between_one_that_failed_and_the_next() {
         }
         assert_eq!(fails.join().unwrap(), None);
     });
+}
+
+#[test]
+fn those_behind_keep_their_places_when_one_after_the_other_fails() {
+    let (cell, tried) = (leak(OnceCell::new()), Rc::new(RefCell::new(Vec::new())));
+    run(|| {
+        let asks = |name: &'static str| {
+            let tried = Rc::clone(&tried);
+            spawn("asks", move || {
+                // The last one comes when the first has failed, and before those behind that one have run.
+                while name == "d" && tried.borrow().is_empty() {
+                    yield_now();
+                }
+                let make = || {
+                    (0..2).for_each(|_| yield_now());
+                    tried.borrow_mut().push(name);
+                    if name == "d" { Ok(name) } else { Err(()) }
+                };
+                cell.get_or_try_init(make).unwrap().copied()
+            })
+        };
+        let [a, b, c, d] = ["a", "b", "c", "d"].map(asks);
+        for fails in [a, b, c] {
+            assert_eq!(fails.join().unwrap(), Err(()));
+        }
+        assert_eq!(d.join().unwrap(), Ok("d"));
+    });
+    assert_eq!(*tried.borrow(), ["a", "b", "c", "d"]);
 }
 
 #[test]
