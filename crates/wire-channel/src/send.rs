@@ -102,8 +102,8 @@ impl<T> Message<T> {
     /// Whether it was moved out.
     #[inline(always)]
     fn is_taken(&self) -> bool {
-        // SAFETY: nobody else has a reference into the cell that changes it, and this one ends here.
-        unsafe { (*self.value.get()).is_none() }
+        // SAFETY: while *Here*, nobody else has a reference into the cell, and this one ends here.
+        self.state.get() == State::Here && unsafe { (*self.value.get()).is_none() }
     }
 
     /// Takes the message out of the queue and makes an error of it.
@@ -166,7 +166,8 @@ impl<T, const N: usize> Channel<T, N> {
         });
         let message = message.into_ref();
         loop {
-            if !message.node.is_linked() {
+            // One that is lent waits for the receiver alone, whoever else may have woken it.
+            if message.state.get() == State::Here && !message.node.is_linked() {
                 // SAFETY: the node is pinned because the message is, and unlinks itself when that goes; the
                 // channel is borrowed for longer.
                 unsafe {
