@@ -56,7 +56,7 @@
 //! - What can be had without waiting is had, also in a cancelled wire or one that unwinds. A wire
 //!   that unwinds does not wait; it gets [`Interrupt::Unwinding`](wire_core::Interrupt) instead.
 //! - Locking what one holds panics and says so, rather than hang: a lock, a mutex, what one writes, a value that one
-//!   makes. Who holds it otherwise (reads it, has permits of it, or had it as one of several things) is
+//!   makes. Who holds it otherwise (reads it, or has permits of it) is
 //!   told in the report of stuck wires, with the object's address, once nothing else can run.
 //! - A guard dropped by a panic or a cancellation releases like any other. There is **no
 //!   poisoning**: cancellation unwinds as a matter of course, so a lock that remembered it would be
