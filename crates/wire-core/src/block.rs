@@ -119,6 +119,8 @@ pub unsafe fn block_until(reason: Reason, over: impl FnOnce() -> bool) -> Result
     block_as(State::Blocked, reason, over)
 }
 
+// The wire is asked for again, rather than kept: there are two registers that a switch keeps, and the caller has better
+// use for them.
 #[inline(always)]
 fn is_runnable() -> bool {
     scheduler().current_or_outside().state.get() == State::Runnable

@@ -191,12 +191,11 @@ pub mod outside {
     /// for foreign code that is called in the middle of waking somebody.
     #[inline]
     pub fn without_wire<T>(f: impl FnOnce() -> T) -> T {
-        without_wire_for(current(), f)
+        without_wire_for(taker(), f)
     }
 
-    /// [`without_wire`] for `taker`, as [`taker`] says meanwhile.
     #[inline]
-    pub fn without_wire_for<T>(taker: *const Wire, f: impl FnOnce() -> T) -> T {
+    fn without_wire_for<T>(taker: *const Wire, f: impl FnOnce() -> T) -> T {
         struct Back(crate::scheduler::SteppedOut, *const Wire);
         impl Drop for Back {
             #[inline]
@@ -210,8 +209,8 @@ pub mod outside {
         f()
     }
 
-    /// [`without_wire_for`], for code whose panic is to hurt nobody here: `None` then. The payload is leaked, since
-    /// dropping it might panic again.
+    /// [`without_wire`] on behalf of another wire, as [`taker`] says meanwhile, by code whose panic is to hurt nobody
+    /// here: `None` then. The payload is leaked, since dropping it might panic again.
     #[inline]
     pub fn without_wire_or_panic<T>(taker: *const Wire, f: impl FnOnce() -> T) -> Option<T> {
         let f = AssertUnwindSafe(|| without_wire_for(taker, f));

@@ -15,8 +15,8 @@
 //! woken unlinks itself when its wait ends, however it ends.
 //!
 //! The links are made here rather than by `intrusive-collections`, because handing over is what they are for: a
-//! node points back to the pointer that leads to it, so to queue up is four stores without a choice, and a queue of
-//! one is left by two. An empty queue is two nulls, and can be moved.
+//! node points back to the pointer that leads to it, so it is taken off the same way wherever it stands. An empty queue
+//! has nothing that points to it, and can be moved.
 
 use core::cell::Cell;
 use core::fmt;
@@ -240,7 +240,8 @@ pub struct WaitQueue {
     first: Cell<*const Wire>,
 }
 
-// SAFETY: an owned queue is empty, since those waiting in it borrow it; an empty one is two nulls.
+// SAFETY: an owned queue is empty, since those waiting in it borrow it; an empty one points to nothing
+// that is looked at, `first` included.
 unsafe impl Send for WaitQueue {}
 
 impl WaitQueue {

@@ -19,7 +19,6 @@
 use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::task;
 
@@ -27,7 +26,7 @@ use nix::errno::Errno;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use wire_core::outside::{self, NEVER};
-use wire_core::{Interrupt, Kind, Reason, WaitQueue, Wire, block};
+use wire_core::{Interrupt, Kind, Reason, Wire, block};
 use wire_stack::Arena;
 
 use crate::alarm;
@@ -312,10 +311,10 @@ fn monitor() {
 pub(crate) fn notify(entry: &Entry, state: u8) {
     entry.set(state);
     if state & crate::table::READ != 0 {
-        wake_all(&entry.readers);
+        entry.readers.wake_all();
     }
     if state & crate::table::WRITE != 0 {
-        wake_all(&entry.writers);
+        entry.writers.wake_all();
     }
 }
 
@@ -323,15 +322,6 @@ pub(crate) fn notify(entry: &Entry, state: u8) {
 /// made them. Without a monitor the wait would be found stuck, which says as much as an error could.
 pub(crate) fn about_to_wait() {
     let _ = with(Monitor::source);
-}
-
-/// Waking one of several things waited for runs code of whoever made that source. If it panics, its
-/// wire will try again itself; the others must be woken all the same.
-pub(crate) fn wake_all(queue: &WaitQueue) {
-    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| queue.wake_all())) {
-        // Dropping it might panic again.
-        std::mem::forget(payload);
-    }
 }
 
 /// A wait under way; while one is, the monitor looks.

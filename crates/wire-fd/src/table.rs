@@ -20,7 +20,6 @@ use nix::sys::resource::{Resource, getrlimit};
 use wire_core::WaitQueue;
 
 use crate::error::RegisterError;
-use crate::monitor::wake_all;
 use crate::reserved::Reserved;
 
 /// Remembered readiness, one bit each.
@@ -145,8 +144,8 @@ impl Table {
             if (*entry.as_ptr().cast_const()).generation.get() != 0 {
                 let before = entry.as_ref();
                 before.retire();
-                wake_all(&before.readers);
-                wake_all(&before.writers);
+                before.readers.wake_all();
+                before.writers.wake_all();
             }
             entry.write(Entry {
                 generation: Cell::new((word >> 32) as u32),

@@ -14,7 +14,6 @@ use crate::alarm;
 use crate::clock;
 use crate::error::RegisterError;
 use crate::moments::{NOWHERE, Place};
-use crate::monitor::wake_all;
 
 static TIMEOUT: Kind = Kind::new("timeout");
 
@@ -131,7 +130,7 @@ impl Timeout {
     pub(crate) fn pass(&self) {
         self.moment.set(NEVER);
         self.passed.set(true);
-        wake_all(&self.waiting);
+        self.waiting.wake_all();
     }
 }
 

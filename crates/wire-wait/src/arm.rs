@@ -109,15 +109,8 @@ impl<'g, T> Group<'g, T> {
     /// Asks all sources in this order, until one has something.
     #[inline(always)]
     pub(crate) fn ask(&self, order: Order) -> Option<usize> {
-        struct Busy<'a>(&'a Cell<bool>);
-        impl Drop for Busy<'_> {
-            #[inline(always)]
-            fn drop(&mut self) {
-                self.0.set(false);
-            }
-        }
+        // It stays so if a source panics: nothing is to be taken for a wire that unwinds.
         self.busy.set(true);
-        let busy = Busy(&self.busy);
         let winner = without_wire(|| {
             loop {
                 self.missed.set(false);
@@ -127,7 +120,7 @@ impl<'g, T> Group<'g, T> {
                 }
             }
         });
-        drop(busy);
+        self.busy.set(false);
         self.winner.set(winner.unwrap_or(NOBODY));
         winner
     }
@@ -359,18 +352,6 @@ impl<F> Drop for Running<'_, F> {
     }
 }
 
-/// Ends the time in which the group is busy, and has its wire look what came of it: also if a
-/// source panics, since the arm is in no queue any more.
-struct Asking<'g, T>(&'g Group<'g, T>);
-
-impl<T> Drop for Asking<'_, T> {
-    fn drop(&mut self) {
-        self.0.busy.set(false);
-        // SAFETY: the waiter is set while arms are linked, and one was; the wire is in `wait_any`.
-        outside::unblock(unsafe { &*self.0.waiter.get() });
-    }
-}
-
 /// Decides the wait of the arm that `node` is of, if its source has something. Otherwise its wire
 /// goes on to find that out.
 ///
@@ -394,13 +375,15 @@ where
         return;
     }
     group.busy.set(true);
-    let asking = Asking(group);
-    let taken = without_wire_or_panic(group.waiter.get(), || arm.take());
-    if taken == Some(true) {
+    let waiter = group.waiter.get();
+    // If the source panics, the wire that waits asks again itself.
+    if without_wire_or_panic(waiter, || arm.take()) == Some(true) {
         group.winner.set(arm.head.index.get());
         group.unlink();
     }
-    drop(asking);
+    group.busy.set(false);
+    // SAFETY: the waiter is set while arms are linked, and this one was; the wire is in `wait_any`.
+    outside::unblock(unsafe { &*waiter });
 }
 
 impl<S: Source + ?Sized, F, T> fmt::Debug for On<'_, S, F, T> {

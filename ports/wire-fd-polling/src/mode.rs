@@ -13,7 +13,7 @@ use wire_core::{Reason, WaitQueue};
 use wire_wait::Source;
 
 use crate::error::{RegisterError, interrupt_to_io};
-use crate::monitor::{self, wake_all};
+use crate::monitor;
 use crate::table::{CLOSED, Entry, READ, WRITE};
 use crate::watch::{Pollable, READABLE, WRITABLE, Watch};
 
@@ -106,7 +106,7 @@ impl<'fd> Mode<'fd> {
     fn set(&self, wanted: u8) {
         let before = self.wanted.replace(wanted);
         if before != wanted {
-            wake_all(self.queue_of(before));
+            self.queue_of(before).wake_all();
         }
     }
 

@@ -18,13 +18,12 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task;
 use std::time::Duration;
 
 use polling::Poller;
 use wire_core::outside;
-use wire_core::{Interrupt, Kind, Reason, WaitQueue, Wire, block};
+use wire_core::{Interrupt, Kind, Reason, Wire, block};
 use wire_stack::Arena;
 
 use crate::alarm::{self, Alarms};
@@ -218,10 +217,10 @@ fn monitor() {
 pub(crate) fn notify(entry: &Entry, state: u8) {
     entry.set(state);
     if state & crate::table::READ != 0 {
-        wake_all(&entry.readers);
+        entry.readers.wake_all();
     }
     if state & crate::table::WRITE != 0 {
-        wake_all(&entry.writers);
+        entry.writers.wake_all();
     }
 }
 
@@ -229,15 +228,6 @@ pub(crate) fn notify(entry: &Entry, state: u8) {
 /// made them. Without a monitor the wait would be found stuck, which says as much as an error could.
 pub(crate) fn about_to_wait(entry: &Entry, bits: u8) {
     let _ = with(|monitor| monitor.one_of_several(entry, bits));
-}
-
-/// Waking one of several things waited for runs code of whoever made that source. If it panics, its
-/// wire will try again itself; the others must be woken all the same.
-pub(crate) fn wake_all(queue: &WaitQueue) {
-    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| queue.wake_all())) {
-        // Dropping it might panic again.
-        std::mem::forget(payload);
-    }
 }
 
 /// A wait under way; while one is, the monitor looks.

@@ -23,7 +23,6 @@ use wire_core::WaitQueue;
 use wire_stack::Slab;
 
 use crate::error::RegisterError;
-use crate::monitor::wake_all;
 
 /// Remembered readiness, one bit each.
 pub(crate) const READ: u8 = 1;
@@ -156,8 +155,8 @@ impl Table {
         // Who still waits does so for one that is over: they find that out, and nobody is left behind in
         // queues that are about to be overwritten.
         if !before.claimed.get() {
-            wake_all(&before.readers);
-            wake_all(&before.writers);
+            before.readers.wake_all();
+            before.writers.wake_all();
         }
         if before.claimed.get() {
             return Err(Errno::EEXIST.into());

@@ -14,7 +14,6 @@ use wire_wait::Source;
 use crate::alarm;
 use crate::clock;
 use crate::error::RegisterError;
-use crate::monitor::wake_all;
 
 static TIMEOUT: Kind = Kind::new("timeout");
 
@@ -148,7 +147,7 @@ impl Timeout {
     pub(crate) fn pass(&self) {
         self.moment.set(NEVER);
         self.passed.set(true);
-        wake_all(&self.waiting);
+        self.waiting.wake_all();
     }
 }
 
