@@ -124,14 +124,18 @@ impl<T> Channel<T> {
 
     /// The oldest message, if somebody is sending.
     fn lend(&self) -> Option<Obtained<T>> {
-        if let Some((node, _)) = self.senders.pop_if(&SENDER) {
-            // SAFETY: just taken off the senders, as such a node; its wire waits until the message is *Done*.
-            return Some(Obtained::InPlace(Lent(unsafe { Message::lend(node) })));
+        if let Some(value) = self.take_offer() {
+            return Some(Obtained::Moved(value));
         }
-        if self.is_special() {
-            return self.take_specially().map(Obtained::Moved);
+        loop {
+            if let Some((node, _)) = self.senders.pop_if(&SENDER) {
+                // SAFETY: just taken off the senders, as such a node; its wire waits until the message is *Done*.
+                return Some(Obtained::InPlace(Lent(unsafe { Message::lend(node) })));
+            }
+            if let Some(value) = self.ask_sender()? {
+                return Some(Obtained::Moved(value));
+            }
         }
-        None
     }
 
     #[track_caller]

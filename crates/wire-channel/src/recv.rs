@@ -94,15 +94,19 @@ impl<T, const N: usize> Channel<T, N> {
                 // SAFETY: just taken off the senders of this channel, as such a node.
                 return Some(unsafe { Message::take(node, waiter) });
             }
-            let want = Cell::new(None);
-            let wanting = Showing::new(&self.want, &want);
-            let somebody = self.senders.wake_one();
-            drop(wanting);
-            match want.into_inner() {
-                None if somebody => {}
-                value => return value,
+            if let Some(value) = self.ask_sender()? {
+                return Some(value);
             }
         }
+    }
+
+    /// Wakes whoever waits longest to send, not being plain, if there is somebody; gives the message, if that had one.
+    pub(crate) fn ask_sender(&self) -> Option<Option<T>> {
+        let want = Cell::new(None);
+        let wanting = Showing::new(&self.want, &want);
+        let somebody = self.senders.wake_one();
+        drop(wanting);
+        somebody.then(|| want.into_inner())
     }
 
     /// [`take`](Channel::take), where that had nothing: from an arm that sends, or being one that is woken to

@@ -213,3 +213,30 @@ fn a_receiver_stuck_in_the_middle_is_reported_and_then_both_end() {
     );
     assert_eq!(report[2], "wire 'receiver' waits: suspend");
 }
+
+#[test]
+fn a_sender_that_is_made_to_go_on_by_somebody_else_waits_until_its_message_was_worked_on() {
+    let (ch, wire) = (channel::<Box<u32>>(), leak(wire_core::Wire::new()));
+    run(|| {
+        let sending = || ch.send(Box::new(1)).is_ok();
+        let sender = wire.spawn(common::stack(), "sender", sending).unwrap();
+        settle();
+        let receiver = spawn("receiver", || {
+            ch.recv_with(|message| {
+                wire_core::suspend().unwrap();
+                **message += 1;
+                **message
+            })
+        });
+        yield_now();
+        for _ in 0..3 {
+            wire_core::outside::unblock(wire);
+            settle();
+            assert!(!sender.is_finished());
+            assert!(ch.try_recv().is_err(), "it is lent already");
+        }
+        receiver.handle().resume();
+        assert_eq!(receiver.join().unwrap(), Ok(2));
+        assert!(sender.join().unwrap());
+    });
+}

@@ -113,13 +113,20 @@ impl<const N: usize> Plain<N> {
             Doing::Receives(_, how) => !matches!(how, How::Takes | How::Iterates),
             _ => false,
         };
-        // Behind one that loiters a message is moved.
-        if in_place
-            && let Some(&sender) = self.channels[index].senders.front()
-            && let Doing::Sends(_, number) = self.doing[sender]
-        {
-            self.forget(sender);
-            return Some((Some(sender), number));
+        while in_place && let Some(&sender) = self.channels[index].senders.front() {
+            match self.doing[sender] {
+                Doing::Sends(_, number) => {
+                    self.forget(sender);
+                    return Some((Some(sender), number));
+                }
+                Doing::Several(_) if sender != me => break,
+                doing => {
+                    self.forget(sender);
+                    if matches!(doing, Doing::Loiters) {
+                        stage.serve(sender, Outcome::Done);
+                    }
+                }
+            }
         }
         let number = self.take_from_sender(me, index, stage)?;
         Some((None, number))
