@@ -112,6 +112,43 @@ fn waits_that_time_out() {
 }
 
 #[test]
+fn full_channels_oneshots_joins_and_the_first_of_several() {
+    wire::run(|| {
+        let (full, empty) = (Channel::<u64, 2>::bounded(), Channel::<u64>::new());
+        let mut answer = wire::Oneshot::new();
+        let allocations = count(1000, || {
+            full.send(1).unwrap();
+            full.send(2).unwrap();
+            let sending = full.sending(3);
+            let late = wire::timeout(SHORT, || {
+                let received = waits::on(&empty, |_| ());
+                wire::wait_fair(&[&waits::on(&sending, |_| ()), &received])
+            });
+            assert!(late.unwrap().is_err());
+            assert_eq!(sending.into_value(), Some(3));
+            assert!(wire::timeout(SHORT, || full.send(4)).unwrap().is_err());
+            assert_eq!([full.recv(), full.recv()], [Ok(1), Ok(2)]);
+
+            let (sender, receiver) = answer.split();
+            assert!(wire::timeout(SHORT, || receiver.recv()).unwrap().is_err());
+            sender.send(5).unwrap();
+            assert_eq!(
+                wire::wait_any(&[&waits::on(receiver.source(), |n| n)]),
+                Ok(Ok(5))
+            );
+
+            let other = wire::spawn(wire::suspend);
+            let join = || wire::wait_any(&[&waits::on(&other, |()| ())]);
+            assert!(wire::timeout(SHORT, join).unwrap().is_err());
+            other.handle().resume();
+            assert_eq!(join(), Ok(()));
+            other.join().unwrap().unwrap();
+        });
+        assert_eq!(allocations, 0);
+    });
+}
+
+#[test]
 fn every_wait_of_locks_and_the_like_timed_out() {
     wire::run(|| {
         let forms = forms::leak(forms::forms(|f| wire::spawn(f)));

@@ -1,5 +1,5 @@
-//! A deadline is a scope around any wait: each blocking form of the layers between wires ends with an error when it
-//! passes, and leaves nothing behind.
+//! A deadline is a scope around any wait: each blocking form of channels, of waits for several things and of joins ends
+//! with an error when it passes, and leaves nothing behind. Those of locks are in `lock_deadlines.rs`.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -7,9 +7,7 @@ use std::time::Duration;
 use libwire as wire;
 use wire::channel::{RecvError, Refusal};
 use wire::wait::{Wakeup, on};
-use wire::{
-    Barrier, Channel, Condvar, Interrupt, Mutex, OnceCell, Oneshot, RwLock, Semaphore, WaitGroup,
-};
+use wire::{Channel, Interrupt, Oneshot};
 
 const SOON: Duration = Duration::from_millis(1);
 const LATE: Interrupt = Interrupt::DeadlinePassed;
@@ -24,21 +22,6 @@ fn late<T: Debug>(wait: impl FnOnce() -> T) -> T {
         "the deadline is left behind"
     );
     result
-}
-
-/// Runs `hold` in another wire, up to its first wait, and `wait` meanwhile.
-fn while_held(hold: impl FnOnce(), wait: impl FnOnce()) {
-    wire::scope(|s| {
-        let holder = s.spawn(hold);
-        wire::yield_now();
-        wait();
-        holder.handle().resume();
-        holder.join().unwrap();
-    });
-}
-
-fn suspend() {
-    wire::suspend().unwrap();
 }
 
 #[test]
@@ -115,89 +98,14 @@ fn waits_for_the_first_of_several() {
 }
 
 #[test]
-fn locks() {
+fn ends_of_wires() {
     wire::run(|| {
-        let mutex = Mutex::new(0);
-        let hold = || {
-            let _held = mutex.lock().unwrap();
-            suspend();
-        };
-        while_held(hold, || {
-            assert_eq!(late(|| mutex.lock().map(|_| ())), Err(LATE));
-            assert_eq!(late(|| mutex.wait_clear()), Err(LATE));
-            assert!(mutex.try_lock().is_none());
-        });
-        assert_eq!(*mutex.try_lock().expect("nobody is left there"), 0);
-
-        let data = RwLock::new(0);
-        let hold = || {
-            let _held = data.write().unwrap();
-            suspend();
-        };
-        while_held(hold, || {
-            assert_eq!(late(|| data.read().map(|_| ())), Err(LATE));
-            assert_eq!(late(|| data.write().map(|_| ())), Err(LATE));
-        });
-        let hold = || {
-            let _held = data.read().unwrap();
-            suspend();
-        };
-        while_held(hold, || {
-            assert_eq!(late(|| data.write().map(|_| ())), Err(LATE));
-            assert!(data.read().is_ok(), "no writer is left there");
-        });
-        assert_eq!(*data.try_write().expect("nobody is left there"), 0);
-    });
-}
-
-#[test]
-fn conditions_barriers_and_the_rest() {
-    wire::run(|| {
-        let (mutex, changed) = (Mutex::new(false), Condvar::new());
-        let mut guard = mutex.lock().unwrap();
-        assert_eq!(late(|| changed.wait(&mut guard)), Err(LATE));
-        assert_eq!(
-            late(|| changed.wait_while(&mut guard, |set| !*set)),
-            Err(LATE)
-        );
-        assert!(mutex.try_lock().is_none(), "the guard holds it again");
-        assert!(!changed.notify_one());
-        drop(guard);
-
-        let permits = Semaphore::new(0);
-        assert_eq!(late(|| permits.take()), Err(LATE));
-        assert_eq!(late(|| permits.acquire().map(|_| ())), Err(LATE));
-        permits.release();
-        assert_eq!(permits.available(), 1, "nobody took it");
-
-        let barrier = Barrier::new(2);
-        assert_eq!(late(|| barrier.wait().map(|_| ())), Err(LATE));
-        assert_eq!(barrier.waiting(), 0);
-
-        let group = WaitGroup::new();
-        let pass = group.enter();
-        assert_eq!(late(|| group.wait()), Err(LATE));
-        drop(pass);
-        assert_eq!(group.wait(), Ok(()));
-
-        let once = OnceCell::new();
-        let make = || {
-            once.get_or_init(|| {
-                suspend();
-                1
-            })
-            .unwrap();
-        };
-        while_held(make, || {
-            assert_eq!(late(|| once.get_or_init(|| 2).copied()), Err(LATE));
-        });
-        assert_eq!(once.get(), Some(&1));
-
         wire::scope(|s| {
-            let other = s.spawn(suspend);
+            let other = s.spawn(|| wire::suspend().unwrap());
             assert_eq!(late(|| other.wait()), Err(LATE));
             let joined = late(|| wire::wait_any(&[&on(&other, |()| ())]));
             assert_eq!(joined, Err(LATE));
+            wire::yield_now();
             other.handle().resume();
             assert_eq!(wire::wait_any(&[&on(&other, |()| ())]), Ok(()));
             other.join().unwrap();
