@@ -165,16 +165,16 @@ impl<T, const N: usize> Channel<T, N> {
             value: UnsafeCell::new(Some(value)),
         });
         let message = message.into_ref();
-        loop {
-            // One that is lent waits for the receiver alone, whoever else may have woken it.
-            if message.state.get() == State::Here && !message.node.is_linked() {
-                // SAFETY: the node is pinned because the message is, and unlinks itself when that goes; the
-                // channel is borrowed for longer.
-                unsafe {
-                    let node = Pin::map_unchecked(message, |message| &message.node);
-                    self.senders.push(node);
-                }
+        let line_up = || {
+            // SAFETY: the node is pinned because the message is, and unlinks itself when that goes; the
+            // channel is borrowed for longer.
+            unsafe {
+                let node = Pin::map_unchecked(message, |message| &message.node);
+                self.senders.push(node);
             }
+        };
+        line_up();
+        loop {
             // SAFETY: whoever takes it unblocks the wire after that.
             let result = unsafe { block_until(self.sending_reason(), || message.is_taken()) };
             if message.is_taken() {
@@ -188,6 +188,10 @@ impl<T, const N: usize> Channel<T, N> {
             }
             if let Some(over) = self.still_here(&message, result) {
                 return over;
+            }
+            // One that is lent waits for the receiver alone, whoever else may have woken it.
+            if message.state.get() == State::Here && !message.node.is_linked() {
+                line_up();
             }
         }
     }
